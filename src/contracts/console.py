@@ -1,0 +1,106 @@
+"""How every command speaks: one clear line for an error, bars on a terminal and JSON lines elsewhere.
+
+Exit codes: 0 done; 1 failed; 2 bad arguments or input; 130 and 143 interrupted by SIGINT and SIGTERM.
+"""
+
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NoReturn, TypeVar
+
+import typer
+from tqdm import tqdm
+
+from contracts.errors import InputError, StageError
+
+T = TypeVar("T")
+
+FAILED = 1
+BAD_INPUT = 2
+
+SECONDS_BETWEEN_LINES = 10.0
+"""How often `progress` writes a line where there is no terminal."""
+
+
+class Terminated(BaseException):
+    """SIGTERM arrived. A BaseException like KeyboardInterrupt, so that no `except Exception` swallows it."""
+
+
+def log(event: str, **fields: Any) -> None:
+    """Report something that happened, on standard error: a sentence on a terminal, a JSON line elsewhere."""
+    if sys.stderr.isatty():
+        details = " ".join(f"{key}={value}" for key, value in fields.items())
+        tqdm.write(f"{event}  {details}".rstrip(), file=sys.stderr)
+    else:
+        # Bars of worker threads don't run without a terminal, so a plain write can't tear one.
+        sys.stderr.write(json.dumps({"event": event, **fields}, default=str) + "\n")
+        sys.stderr.flush()
+
+
+def progress(items: Iterable[T], *, total: int | None, what: str, unit: str = "it") -> Iterator[T]:
+    """Yield `items`, showing how far along they are.
+
+    Args:
+        items: what is worked through.
+        total: how many there are, where it is known.
+        what: the work's name, as in "reading images".
+        unit: what one item is called.
+    """
+    if sys.stderr.isatty():
+        yield from tqdm(items, total=total, desc=what, unit=f" {unit}", file=sys.stderr, dynamic_ncols=True)
+        return
+    started = last = time.monotonic()
+    done = 0
+    for item in items:
+        yield item
+        done += 1
+        now = time.monotonic()
+        if now - last >= SECONDS_BETWEEN_LINES:
+            last = now
+            log(what, done=done, total=total, unit=unit, seconds=round(now - started, 1))
+    log(what, done=done, total=total, unit=unit, seconds=round(time.monotonic() - started, 1), finished=True)
+
+
+def run_app(app: typer.Typer, prog_name: str) -> NoReturn:
+    """Run a typer application as a process: every failure is one line on standard error and an exit code.
+
+    SIGTERM raises `Terminated` in the main thread, so that `finally` clauses clean up as they do for Ctrl-C.
+    """
+    signal.signal(signal.SIGTERM, _raise_terminated)
+    sys.exit(exit_code(lambda: app(prog_name=prog_name, standalone_mode=False), prog_name))
+
+
+def exit_code(command: Callable[[], Any], prog_name: str) -> int:
+    """Call `command` and turn what it raises into an exit code, with one line on standard error."""
+    try:
+        result = command()
+    except typer.Exit as done:
+        return done.exit_code
+    except typer.TyperException as error:
+        return _complain(prog_name, f"{_message(error)} See {prog_name} --help.", BAD_INPUT)
+    except InputError as error:
+        return _complain(prog_name, str(error), BAD_INPUT)
+    except (StageError, OSError, MemoryError) as error:
+        return _complain(prog_name, f"failed: {error or type(error).__name__}", FAILED)
+    except (KeyboardInterrupt, typer.Abort):
+        return _complain(prog_name, "interrupted; the same command again carries on", 128 + signal.SIGINT)
+    except Terminated:
+        return _complain(prog_name, "terminated; the same command again carries on", 128 + signal.SIGTERM)
+    return result if isinstance(result, int) else 0
+
+
+def _message(error: typer.TyperException) -> str:
+    describe = getattr(error, "format_message", None)
+    text = str(describe() if describe else error)
+    return " ".join(text.split())
+
+
+def _complain(prog_name: str, message: str, code: int) -> int:
+    sys.stderr.write(f"{prog_name}: {' '.join(message.split())}\n")
+    return code
+
+
+def _raise_terminated(signum: int, frame: Any) -> NoReturn:
+    raise Terminated

@@ -1,0 +1,103 @@
+"""What the data stages hand on: where a data set came from, which images it holds, and its shards."""
+
+from typing import ClassVar, Literal
+
+from pydantic import AwareDatetime, Field, NonNegativeInt, PositiveInt
+
+from contracts.documents import Document, Part
+
+Split = Literal["train", "val", "test"]
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
+
+ResizeMode = Literal["shorter-side", "crop", "pad", "stretch"]
+
+
+class SourceFile(Part):
+    """One file of a raw data set."""
+
+    name: str = Field(description="relative to the folder, with forward slashes")
+    bytes: NonNegativeInt
+    crc32c: str = Field(description="base64 of the big-endian checksum, as Cloud Storage gives it")
+    sha256: str | None = Field(default=None, description="hexadecimal, where the catalogue states one")
+
+
+class Source(Document):
+    """`raw/<dataset>/source.json`: where the files came from, and what they are."""
+
+    file_name: ClassVar[str] = "source.json"
+    made_by: ClassVar[str] = "python -m datapipeline.download.dataloader"
+
+    dataset: str
+    uri: str
+    licence: str | None = None
+    citation: str | None = None
+    fetched_at: AwareDatetime
+    files: tuple[SourceFile, ...] = Field(min_length=1)
+
+
+class Example(Part):
+    """One image of a data set: a row of `{train,val,test}.csv`, whose columns are these fields in this order."""
+
+    path: str = Field(description="inside the raw folder; `archive.zip::member` for a member of an archive")
+    label: NonNegativeInt
+    class_name: str
+    split: Split
+    sha256: str = Field(description="of the file's bytes, hexadecimal")
+    width: PositiveInt = Field(description="pixels, upright")
+    height: PositiveInt = Field(description="pixels, upright")
+    format: str = Field(description="as Pillow names it: JPEG, PNG, …")
+
+
+class Rejected(Part):
+    """One file that isn't used: a row of `rejected.csv`."""
+
+    path: str
+    reason: str
+
+
+class Manifest(Document):
+    """`interim/<dataset>/manifest.json`: the classes, the splits, and what they were made from."""
+
+    file_name: ClassVar[str] = "manifest.json"
+    made_by: ClassVar[str] = "python -m datapipeline.records.process"
+
+    dataset: str
+    raw: str = Field(description="the raw folder; a relative one counts from the manifest's own folder")
+    source_digest: str = Field(description="sha256 over the raw files' names and checksums")
+    class_names: tuple[str, ...] = Field(min_length=2, description="sorted; the index is the label")
+    counts: dict[Split, dict[str, NonNegativeInt]] = Field(description="images for each split and class")
+    rejected: NonNegativeInt
+    median_shorter_side: PositiveInt = Field(description="pixels; what the records' default size is taken from")
+    digest: str = Field(description="sha256 over every example's path, label, split and sha256")
+    seed: int
+    fractions: tuple[float, float, float] = Field(description="asked for: train, val, test")
+
+
+class Shard(Part):
+    """One TFRecord file."""
+
+    name: str
+    examples: PositiveInt
+    bytes: PositiveInt
+    crc32c: str = Field(description="of the whole file; base64 of the big-endian checksum")
+    class_histogram: tuple[NonNegativeInt, ...] = Field(description="examples for each label")
+
+
+class ShardIndex(Document):
+    """`processed/<dataset>/index.json`: the shards, and how their images were made."""
+
+    file_name: ClassVar[str] = "index.json"
+    made_by: ClassVar[str] = "python -m datapipeline.records.build_records"
+
+    dataset: str
+    manifest_digest: str
+    class_names: tuple[str, ...]
+    image_size: PositiveInt = Field(description="pixels; of the shorter side or of the square")
+    resize: ResizeMode
+    quality: PositiveInt = Field(le=100, description="of the JPEGs")
+    seed: int
+    shards: dict[Split, tuple[Shard, ...]]
+
+    def examples(self, split: Split) -> int:
+        """How many images a split holds."""
+        return sum(shard.examples for shard in self.shards[split])

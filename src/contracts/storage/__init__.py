@@ -1,0 +1,58 @@
+"""Files under a URI: a local path or `gs://bucket/prefix`. Everything that reads or writes a URI does it here.
+
+A final name means a whole, verified file: local files are written beside it under a temporary name, synced
+and renamed; objects appear whole, with their crc32c checked by the server and by us. Checksums are crc32c, in
+the form Cloud Storage gives: base64 of the big-endian 32 bits. STORAGE_EMULATOR_HOST is honoured.
+"""
+
+from contracts.storage.files import (
+    checksum,
+    delete,
+    download,
+    download_many,
+    exists,
+    list_files,
+    local_copy,
+    open_read,
+    read_bytes,
+    stat,
+    upload,
+    upload_many,
+    write_bytes,
+    writing,
+)
+from contracts.storage.types import (
+    ConflictError,
+    CorruptError,
+    FileInfo,
+    NotFoundError,
+    UnreachableError,
+)
+from contracts.storage.uris import is_remote, join, last_part, relative, resolve
+
+__all__ = [
+    "ConflictError",
+    "CorruptError",
+    "FileInfo",
+    "NotFoundError",
+    "UnreachableError",
+    "checksum",
+    "delete",
+    "download",
+    "download_many",
+    "exists",
+    "is_remote",
+    "join",
+    "last_part",
+    "list_files",
+    "local_copy",
+    "open_read",
+    "read_bytes",
+    "relative",
+    "resolve",
+    "stat",
+    "upload",
+    "upload_many",
+    "write_bytes",
+    "writing",
+]

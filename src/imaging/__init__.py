@@ -1,0 +1,20 @@
+"""One decode, upright, resize and crop for every stage: encoded bytes in, uint8 RGB arrays [height, width, 3] out.
+
+Pillow and NumPy only; the records stage and the server both call it, so an image is prepared one way.
+"""
+
+from imaging.decode import MAX_PIXELS, Decoded, ImageError, decode
+from imaging.encode import encode_jpeg
+from imaging.prepare import centre_crop, prepare
+from imaging.resize import resize
+
+__all__ = [
+    "MAX_PIXELS",
+    "Decoded",
+    "ImageError",
+    "centre_crop",
+    "decode",
+    "encode_jpeg",
+    "prepare",
+    "resize",
+]

@@ -1,0 +1,113 @@
+# From a folder of labelled photos to a served classifier. `make help` lists the targets.
+#
+# Variables (give them behind the target: make train DATASET=flowers GPU=2)
+#   DATASET   a name of data/sources, a folder, an archive, an http(s) or gs:// URI     [digits]
+#   ROOT      where everything goes: a folder or gs://bucket/prefix                     [data]
+#   RUN       local, docker or vertex                                                   [local]
+#   MODEL     the architecture: a folder of src/models                                  [vgg16]
+#   RUN_ID    the training run's name                                                   [MODEL]
+#   GPU       how many GPUs train                                                       [what the host has]
+#   ARGS      further options of the stage; of train, for pipeline and demo
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+MAKEFLAGS += --no-print-directory
+
+DATASET ?= digits
+ROOT ?= data
+RUN ?= local
+MODEL ?= vgg16
+RUN_ID ?= $(MODEL)
+HOST_GPUS := $(shell nvidia-smi -L 2>/dev/null | grep -c ^GPU)
+GPU ?= $(if $(filter vertex,$(RUN)),1,$(HOST_GPUS))
+ARGS ?=
+
+# The data set's own name: the source's last part without the archive's ending.
+NAME := $(patsubst %.tar,%,$(basename $(notdir $(patsubst %/,%,$(DATASET)))))
+RAW := $(ROOT)/raw/$(NAME)
+INTERIM := $(ROOT)/interim/$(NAME)
+PROCESSED := $(ROOT)/processed/$(NAME)
+MODEL_URI := $(ROOT)/models/$(NAME)/$(RUN_ID)
+
+PYTHON ?= python3
+PIPENV_VERSION := 2026.10.3
+ACCELERATOR := $(if $(filter 0,$(HOST_GPUS)),cpu,cuda)
+PIPENV := PIPENV_VENV_IN_PROJECT=1 PIPENV_IGNORE_VIRTUALENVS=1 PIPENV_VERBOSITY=-1 .pipenv/bin/pipenv
+PY := PYTHONPATH=src .venv/bin/python
+SETUP := .venv/.synced-$(ACCELERATOR)
+
+ifeq ($(filter $(RUN),local docker vertex),)
+$(error RUN is "$(RUN)"; it is one of local, docker, vertex)
+endif
+
+STAGES := download process records train
+# What a stage is given beyond its folders: of a whole pipeline's ARGS, only the training's.
+extra = $(if $(filter pipeline demo,$(MAKECMDGOALS)),$(if $(filter train,$1),$(ARGS)),$(ARGS))
+
+##@ The main job
+.PHONY: demo
+demo: GPU := $(HOST_GPUS)
+demo: pipeline ## everything on the embedded digits, ending with a served model that is asked
+	@$(PY) tools/demo.py --root $(ROOT) --dataset $(NAME) --run-id $(RUN_ID)
+
+.PHONY: pipeline $(STAGES)
+pipeline: $(STAGES) ## download → process → records → train (which evaluates and exports)
+
+##@ The stages, each with RUN=local|docker|vertex
+download: download-$(RUN) ## fetch a data set: raw/<dataset>
+process: process-$(RUN) ## check, split and describe it: interim/<dataset>
+records: records-$(RUN) ## shard it into TFRecords: processed/<dataset>
+train: train-$(RUN) ## train, evaluate and export: models/<dataset>/<run-id>
+
+.PHONY: download-local process-local records-local train-local
+download-local: $(SETUP)
+	@$(PY) -m datapipeline.download.dataloader --source $(DATASET) --output $(RAW) $(call extra,download)
+process-local: $(SETUP)
+	@$(PY) -m datapipeline.records.process --input $(RAW) --output $(INTERIM) $(call extra,process)
+records-local: $(SETUP)
+	@$(PY) -m datapipeline.records.build_records --input $(INTERIM) --output $(PROCESSED) $(call extra,records)
+train-local: $(SETUP)
+	@$(PY) -m models.$(MODEL).train_multi_gpu --gpu $(GPU) --input $(PROCESSED) --output $(MODEL_URI) $(call extra,train)
+
+##@ Using the model
+.PHONY: evaluate serve predict
+evaluate: $(SETUP) ## judge a bundle on a processed data set
+	@$(PY) -m models.trainer.evaluate --model $(MODEL_URI) --input $(PROCESSED) $(ARGS)
+serve: serve-$(RUN) ## serve a bundle, with its web page, on port 8080
+serve-local: $(SETUP)
+	@$(PY) -m serving --model $(MODEL_URI) $(ARGS)
+predict: $(SETUP) ## classify an image: make predict IMAGE=photo.jpg
+	@$(PY) -m serving.predict --model $(MODEL_URI) $(ARGS) $(or $(IMAGE),$(error IMAGE is empty: make predict IMAGE=photo.jpg))
+
+##@ Working on Chrysalis
+.PHONY: setup lint test test-containers lock help
+setup: $(SETUP) ## the host's environment in .venv, with pipenv
+
+$(SETUP): Pipfile.lock
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else "Chrysalis needs Python 3.11 to 3.13, and $(PYTHON) is %d.%d: make setup PYTHON=python3.12" % v)'
+	@test -x .pipenv/bin/pipenv || { $(PYTHON) -m venv .pipenv && .pipenv/bin/pip install --quiet --disable-pip-version-check pipenv==$(PIPENV_VERSION); }
+	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	@echo "setting up .venv ($(ACCELERATOR)): a few minutes, once"
+	@$(PIPENV) sync --quiet --categories "packages dev-packages $(ACCELERATOR)"
+	@touch $@
+
+lint: $(SETUP) ## ruff, mypy --strict, and that the locks fit their Pipfiles
+	@.venv/bin/ruff check
+	@.venv/bin/ruff format --check
+	@.venv/bin/mypy
+	@for pipfile in $$(git ls-files '*Pipfile'); do PIPENV_PIPFILE=$$PWD/$$pipfile $(PIPENV) verify >/dev/null || { echo "$$pipfile changed after its lock: make lock"; exit 1; }; done
+
+test: $(SETUP) ## every test that needs no container engine and no GPU
+	@.venv/bin/pytest -m "not containers" $(ARGS)
+
+test-containers: $(SETUP) ## build every image and run the chain in them
+	@.venv/bin/pytest -m containers $(ARGS)
+
+lock: $(SETUP) ## resolve every Pipfile anew
+	@.venv/bin/python tools/lock.py
+
+help: ## this list
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
+	@echo; sed -n '/^# Variables/,/^$$/s/^# \{0,1\}//p' Makefile

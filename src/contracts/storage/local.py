@@ -27,14 +27,14 @@ def checksum(path: Path) -> str:
     return base64.b64encode(crc.digest()).decode()
 
 
-def stat(uri: str) -> FileInfo:  # noqa: D103 - the verbs of a Backend are described in `files`
+def stat(uri: str) -> FileInfo:
     path = Path(uri)
     if not path.is_file():
         raise _not_found(uri)
     return FileInfo(path.name, path.stat().st_size, None, 0)
 
 
-def list_files(folder: str) -> list[FileInfo]:  # noqa: D103
+def list_files(folder: str) -> list[FileInfo]:
     root = Path(folder)
     if not root.is_dir():
         raise _not_found(folder)
@@ -45,14 +45,14 @@ def list_files(folder: str) -> list[FileInfo]:  # noqa: D103
     ]
 
 
-def read_bytes(uri: str) -> bytes:  # noqa: D103
+def read_bytes(uri: str) -> bytes:
     try:
         return Path(uri).read_bytes()
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         raise _not_found(uri) from None
 
 
-def write_bytes(uri: str, data: bytes, if_generation_match: int | None) -> FileInfo:  # noqa: D103
+def write_bytes(uri: str, data: bytes, if_generation_match: int | None) -> FileInfo:
     with _temporary(Path(uri)) as partial:
         partial.write_bytes(data)
         if if_generation_match is None:
@@ -65,7 +65,7 @@ def write_bytes(uri: str, data: bytes, if_generation_match: int | None) -> FileI
     return stat(uri)
 
 
-def open_read(uri: str) -> BinaryIO:  # noqa: D103
+def open_read(uri: str) -> BinaryIO:
     try:
         return Path(uri).open("rb")
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
@@ -73,13 +73,13 @@ def open_read(uri: str) -> BinaryIO:  # noqa: D103
 
 
 @contextmanager
-def writing(uri: str) -> Iterator[Path]:  # noqa: D103
+def writing(uri: str) -> Iterator[Path]:
     with _temporary(Path(uri)) as partial:
         yield partial
         _publish(partial, Path(uri))
 
 
-def download(uri: str, path: Path) -> None:  # noqa: D103
+def download(uri: str, path: Path) -> None:
     if not Path(uri).is_file():
         raise _not_found(uri)
     with _temporary(path) as partial:
@@ -87,23 +87,23 @@ def download(uri: str, path: Path) -> None:  # noqa: D103
         _publish(partial, path)
 
 
-def upload(path: Path, uri: str) -> FileInfo:  # noqa: D103
+def upload(path: Path, uri: str) -> FileInfo:
     download(str(path), Path(uri))
     return stat(uri)
 
 
-def download_many(folder: str, names: Iterable[str], into: Path) -> None:  # noqa: D103
+def download_many(folder: str, names: Iterable[str], into: Path) -> None:
     for name in names:
         source, target = Path(folder, name), into / name
         if not (target.is_file() and _same(source, target)):
             download(str(source), target)
 
 
-def upload_many(source: Path, names: Iterable[str], folder: str) -> None:  # noqa: D103
+def upload_many(source: Path, names: Iterable[str], folder: str) -> None:
     download_many(str(source), names, Path(folder))
 
 
-def delete(uri: str) -> None:  # noqa: D103
+def delete(uri: str) -> None:
     Path(uri).unlink(missing_ok=True)
 
 

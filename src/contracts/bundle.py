@@ -1,11 +1,18 @@
 """What the trainer hands to whoever serves or judges a model: a folder that `bundle.json` finishes."""
 
-from typing import Any, ClassVar, Literal
+import hashlib
+import tempfile
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import AwareDatetime, Field, NonNegativeInt, PositiveInt
 
+from contracts import storage
 from contracts.dataset import ResizeMode
 from contracts.documents import Document, Part
+from contracts.errors import InputError
 
 SAVED_MODEL = "saved_model"
 KERAS_MODEL = "model.keras"
@@ -13,6 +20,7 @@ LITERT_MODEL = "model.tflite"
 LABELS = "labels.csv"
 MODEL_CARD = "model_card.md"
 REPORT = "report"
+GOLDEN = "golden"
 """The names inside a bundle; `report/` holds report.html, metrics.json and what they show."""
 
 
@@ -36,6 +44,12 @@ class BundleFile(Part):
 
     bytes: NonNegativeInt
     sha256: str
+
+    @classmethod
+    def of(cls, path: Path) -> Self:
+        """Describe a local file."""
+        with path.open("rb") as file:
+            return cls(bytes=path.stat().st_size, sha256=hashlib.file_digest(file, "sha256").hexdigest())
 
 
 class LiteRT(Part):
@@ -83,3 +97,68 @@ class ModelBundle(Document):
     packages: dict[str, str]
     wandb_run: str | None = Field(description="the run's id, or None where W&B was off")
     files: dict[str, BundleFile] = Field(description="every file but this one")
+
+    def names(self, wanted: Collection[str] | None = None) -> list[str]:
+        """The files of the bundle; only those that `wanted` names, or that lie in a folder that it names."""
+        if wanted is None:
+            return list(self.files)
+        return [name for name in self.files if name in wanted or name.partition("/")[0] in wanted]
+
+
+@contextmanager
+def open_bundle(uri: str, wanted: Collection[str] | None = None) -> Iterator[tuple[Path, ModelBundle]]:
+    """Give a bundle's local folder and its document, with every wanted file there and verified.
+
+    A local bundle is used where it is; of a remote one the wanted files are fetched to a temporary folder,
+    which is gone when the block ends.
+
+    Args:
+        uri: the bundle's folder.
+        wanted: names of files, or of folders at the bundle's root, such as `LITERT_MODEL` and `GOLDEN`;
+            None: all.
+
+    Raises:
+        InputError: it is no finished bundle, or a file is missing or differs from what `bundle.json` says.
+    """
+    bundle = ModelBundle.read(uri)
+    names = bundle.names(wanted)
+    missing = [name for name in wanted or () if not bundle.names([name])]
+    if missing:
+        raise InputError(
+            f"the bundle {uri} lists no {missing[0]} in its {bundle.file_name}: train or copy it again"
+        )
+    if not storage.is_remote(uri):
+        _verify(uri, Path(uri), bundle, names)
+        yield Path(uri), bundle
+        return
+    with tempfile.TemporaryDirectory(prefix="chrysalis-bundle-") as folder:
+        _fetch(uri, Path(folder), names)
+        _verify(uri, Path(folder), bundle, names)
+        yield Path(folder), bundle
+
+
+def _fetch(uri: str, folder: Path, names: Collection[str]) -> None:
+    try:
+        storage.download_many(uri, names, folder)
+    except storage.NotFoundError:
+        there = {file.name for file in storage.list_files(uri)}
+        absent = next((name for name in names if name not in there), "a file")
+        raise InputError(_lacks(uri, absent)) from None
+
+
+def _verify(uri: str, folder: Path, bundle: ModelBundle, names: Collection[str]) -> None:
+    for name in names:
+        path, expected = folder / name, bundle.files[name]
+        if not path.is_file():
+            raise InputError(_lacks(uri, name))
+        found = BundleFile.of(path)
+        if found != expected:
+            raise InputError(
+                f"{storage.join(uri, name)} isn't the file that {bundle.file_name} describes (expected "
+                f"{expected.bytes} bytes with sha256 {expected.sha256[:12]}…, found {found.bytes} with "
+                f"{found.sha256[:12]}…): train or copy the bundle again"
+            )
+
+
+def _lacks(uri: str, name: str) -> str:
+    return f"the bundle {uri} lacks {name}: train or copy it again"

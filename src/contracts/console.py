@@ -102,5 +102,5 @@ def _complain(prog_name: str, message: str, code: int) -> int:
     return code
 
 
-def _raise_terminated(signum: int, frame: Any) -> NoReturn:
+def _raise_terminated(_signal: int, _frame: Any) -> NoReturn:
     raise Terminated

@@ -36,7 +36,7 @@ class Source(Document):
 
 
 class Example(Part):
-    """One image of a data set: a row of `{train,val,test}.csv`, whose columns are these fields in this order."""
+    """One image of a data set: a row of `{train,val,test}.csv`, whose columns are these fields in order."""
 
     path: str = Field(description="inside the raw folder; `archive.zip::member` for a member of an archive")
     label: NonNegativeInt
@@ -67,7 +67,9 @@ class Manifest(Document):
     class_names: tuple[str, ...] = Field(min_length=2, description="sorted; the index is the label")
     counts: dict[Split, dict[str, NonNegativeInt]] = Field(description="images for each split and class")
     rejected: NonNegativeInt
-    median_shorter_side: PositiveInt = Field(description="pixels; what the records' default size is taken from")
+    median_shorter_side: PositiveInt = Field(
+        description="pixels; the records take their default size from it"
+    )
     digest: str = Field(description="sha256 over every example's path, label, split and sha256")
     seed: int
     fractions: tuple[float, float, float] = Field(description="asked for: train, val, test")

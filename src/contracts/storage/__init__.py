@@ -1,4 +1,4 @@
-"""Files under a URI: a local path or `gs://bucket/prefix`. Everything that reads or writes a URI does it here.
+"""Files under a URI: a local path or `gs://bucket/prefix`. What reads or writes a URI does it here.
 
 A final name means a whole, verified file: local files are written beside it under a temporary name, synced
 and renamed; objects appear whole, with their crc32c checked by the server and by us. Checksums are crc32c, in

@@ -90,7 +90,7 @@ def upload(path: Path, uri: str) -> FileInfo:
 
 
 def download_many(folder: str, names: Iterable[str], into: Path) -> None:
-    """Copy the named files of a folder into a local one, in parallel; those already there whole are skipped."""
+    """Copy the named files of a folder into a local one, in parallel; whole ones there are skipped."""
     _backend(folder).download_many(folder, names, into)
 
 

@@ -1,0 +1,165 @@
+"""Whole-repo truths: what may import what, what each image holds, and that every list of stages is the same."""
+
+import ast
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent
+SRC = ROOT / "src"
+
+# Folder → what it may import besides itself. The whole table: a folder that isn't here fails.
+MAY_IMPORT = {
+    "contracts": set(),
+    "imaging": {"contracts"},
+    "datapipeline.download": {"contracts"},
+    "datapipeline.records": {"contracts", "imaging"},
+    "models.trainer": {"contracts", "imaging"},
+    "models.vgg16": {"contracts", "imaging", "models.trainer"},
+    "serving": {"contracts", "imaging"},
+    "vertex": {"contracts"},
+}
+# Image → its folder, and the modules that its users run.
+IMAGES = {
+    "download": ("datapipeline/download", ["datapipeline.download.dataloader"]),
+    "records": (
+        "datapipeline/records",
+        ["datapipeline.records.process", "datapipeline.records.build_records"],
+    ),
+    "vgg16": ("models/vgg16", ["models.vgg16.train_multi_gpu", "models.trainer.evaluate"]),
+    "serving": ("serving", ["serving", "serving.predict"]),
+}
+STAGES = ["download", "process", "records", "train"]
+
+
+def owner(module: str) -> str | None:
+    """The folder of the table that a module belongs to; None for somebody else's package."""
+    parts = module.split(".")
+    for length in (2, 1):
+        if ".".join(parts[:length]) in MAY_IMPORT:
+            return ".".join(parts[:length])
+    return module if (SRC / parts[0]).exists() else None
+
+
+def imported(file: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: imports are absolute"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+@pytest.mark.parametrize("file", sorted(SRC.rglob("*.py")), ids=lambda file: str(file.relative_to(SRC)))
+def test_imports_run_one_way(file):
+    here = owner(".".join(file.relative_to(SRC).with_suffix("").parts))
+    assert here in MAY_IMPORT, f"{file.relative_to(ROOT)} belongs to no folder of the table"
+    strangers = {owner(name) for name in imported(file)} - {None, here} - MAY_IMPORT[here]
+    assert not strangers, f"{here} imports {sorted(strangers)}"
+
+
+def copied(dockerfile: Path) -> list[tuple[str, str]]:
+    """The COPY lines that take something from the repository: (source, target)."""
+    lines = re.findall(r"^COPY (?!--from)(?:--\S+ )*(\S+) (\S+)$", dockerfile.read_text(), re.MULTILINE)
+    return [line for line in lines if "Pipfile" not in line[0]]
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_an_image_holds_all_that_its_commands_import(image, tmp_path):
+    folder, modules = IMAGES[image]
+    for source, target in copied(SRC / folder / "Dockerfile"):
+        shutil.copytree(ROOT / source, tmp_path / target.lstrip("/"), dirs_exist_ok=True)
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "app/src"), "COLUMNS": "200"}
+    for module in modules:
+        help_text = subprocess.run(
+            [sys.executable, "-m", module, "--help"],
+            env=environment,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+        )
+        assert help_text.returncode == 0, help_text.stderr
+        assert "--help" in help_text.stdout
+        assert f"python -m {module}" in help_text.stdout.split("\n\n", 1)[1], "the help shows an example"
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_an_image_holds_only_what_its_folder_may_import(image):
+    folder, _ = IMAGES[image]
+    allowed = MAY_IMPORT[folder.replace("/", ".")] | {folder.replace("/", ".")}
+    sources = {source for source, _ in copied(SRC / folder / "Dockerfile") if source.startswith("src/")}
+    assert {source.removeprefix("src/").strip("/").replace("/", ".") for source in sources} <= allowed
+
+
+def test_makefile_compose_and_dockerfiles_name_the_same_stages():
+    makefile = (ROOT / "Makefile").read_text()
+    assert re.search(r"^STAGES := (.*)$", makefile, re.MULTILINE)[1].split() == STAGES
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    assert {*STAGES, "serving"} <= set(services)
+    built = {Path(service["build"]["dockerfile"]) for service in services.values() if "build" in service}
+    assert {Path("src", folder, "Dockerfile") for folder, _ in IMAGES.values()} <= built
+    for run in ("local", "docker", "vertex"):
+        for stage in STAGES:
+            assert re.search(rf"^{stage}-{run}\b.*:", makefile, re.MULTILINE) or f"{stage}-{run}" in makefile
+
+
+def read_lock(pipfile: Path) -> dict[str, dict[str, dict[str, object]]]:
+    return json.loads(pipfile.with_name("Pipfile.lock").read_text())
+
+
+PIPFILES = sorted(
+    ROOT / name
+    for name in subprocess.run(
+        ["git", "ls-files", "*Pipfile"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+)
+
+
+def test_every_image_has_a_pipfile():
+    assert {SRC / folder / "Pipfile" for folder, _ in IMAGES.values()} | {ROOT / "Pipfile"} <= set(PIPFILES)
+
+
+@pytest.mark.parametrize("pipfile", PIPFILES, ids=lambda path: str(path.parent.relative_to(ROOT)))
+def test_locks_agree_with_the_hosts_and_name_no_index(pipfile):
+    host = {
+        name: package.get("version")
+        for category, packages in read_lock(ROOT / "Pipfile").items()
+        if category != "_meta"
+        for name, package in packages.items()
+    }
+    lock = read_lock(pipfile)
+    assert lock["_meta"]["sources"] == []
+    assert "source" not in tomllib.loads(pipfile.read_text())
+    for category, packages in lock.items():
+        if category == "_meta":
+            continue
+        assert not [name for name, package in packages.items() if "index" in package]
+        versions = {name: package["version"] for name, package in packages.items()}
+        assert versions == {name: host[name] for name in versions}
+
+
+def run_make(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["make", *arguments], cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )
+
+
+def test_help_lists_the_targets():
+    listed = run_make("help").stdout
+    assert all(f"make {target} " in listed for target in [*STAGES, "demo", "pipeline", "serve", "test"])
+
+
+def test_a_wrong_run_is_one_clear_line():
+    result = run_make("pipeline", "RUN=cloud")
+    assert result.returncode == 2
+    assert 'RUN is "cloud"; it is one of local, docker, vertex' in result.stderr

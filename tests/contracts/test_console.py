@@ -1,0 +1,72 @@
+import json
+import subprocess
+import sys
+
+import pytest
+import typer
+
+from contracts import console
+from contracts.errors import InputError, StageError
+
+
+def raiser(error):
+    def command():
+        raise error
+
+    return command
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (InputError("expected a folder,\n got a file"), 2),
+        (StageError("the disk is full"), 1),
+        (OSError(28, "No space left on device"), 1),
+        (typer.BadParameter("not a number"), 2),
+        (KeyboardInterrupt(), 130),
+        (console.Terminated(), 143),
+        (typer.Exit(5), 5),
+    ],
+)
+def test_every_failure_is_one_line_and_an_exit_code(error, code, capsys):
+    assert console.exit_code(raiser(error), "tool") == code
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == (0 if code == 5 else 1)
+    assert all(line.startswith("tool: ") for line in lines)
+
+
+def test_a_bug_keeps_its_traceback():
+    with pytest.raises(ZeroDivisionError):
+        console.exit_code(lambda: 1 / 0, "tool")
+
+
+SLEEPER = """
+import time, typer
+from contracts.console import run_app
+app = typer.Typer(add_completion=False)
+@app.command()
+def main():
+    try:
+        print("ready", flush=True)
+        time.sleep(60)
+    finally:
+        print("cleaned up", flush=True)
+run_app(app, "sleeper")
+"""
+
+
+def test_sigterm_cleans_up_and_exits_143():
+    with subprocess.Popen(
+        [sys.executable, "-c", SLEEPER], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "ready\n"
+        process.terminate()
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (143, "cleaned up\n")
+    assert err.startswith("sleeper: terminated")
+
+
+def test_without_a_terminal_progress_is_json_lines(capsys):
+    assert list(console.progress([1, 2, 3], total=3, what="reading")) == [1, 2, 3]
+    line = json.loads(capsys.readouterr().err)
+    assert (line["event"], line["done"], line["total"], line["finished"]) == ("reading", 3, 3, True)

@@ -1,0 +1,37 @@
+"""What is known of a run when its training is over: what the report, the model card and the bundle tell."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from contracts.bundle import ImageSpec
+from contracts.dataset import ShardIndex
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFacts:
+    """A finished training run."""
+
+    name: str
+    """The run's id: its folder's name."""
+    architecture: str
+    """The folder under `models/`: `vgg16`."""
+    index: ShardIndex
+    """Of the data set that it was trained on."""
+    image_size: int
+    """Pixels; the side of the network's square input."""
+    config: Mapping[str, Any]
+    """The whole configuration, as JSON can hold it."""
+    command: str
+    """What to type to train it again."""
+    output: str
+    """The run's folder: a path or a URI."""
+    history: Sequence[Mapping[str, float]] = field(default=())
+    """A row an epoch, as in history.csv: `epoch`, `loss`, `val_loss`, `accuracy`, `val_accuracy`, …"""
+    wandb_run: str | None = None
+    """The W&B run's id; None: W&B was off."""
+
+    @property
+    def image(self) -> ImageSpec:
+        """How encoded bytes become the network's input."""
+        return ImageSpec(size=self.image_size, record_size=self.index.image_size, resize=self.index.resize)

@@ -1,0 +1,113 @@
+"""`python -m serving`: serve a bundle over HTTP, with its web page."""
+
+import errno
+import os
+import socket
+from typing import Annotated, Final
+
+import typer
+import uvicorn
+
+from contracts.bundle import ModelBundle
+from contracts.console import Terminated, log, run_app
+from contracts.errors import InputError, StageError
+from serving.app import create_app
+from serving.loading import Loading
+from serving.logs import configure_logs
+from serving.runtimes import RuntimeName
+from serving.settings import Settings
+
+GRACE_S: Final = 8
+"""How long requests under way may take to end after SIGTERM; Cloud Run and Docker kill after 10 seconds."""
+
+EXAMPLES = """\b
+Examples:
+  python -m serving --model data/models/digits/vgg16
+  python -m serving --model gs://bucket/models/flowers/xception --host 0.0.0.0 --port 80
+  curl -F file=@photo.jpg http://127.0.0.1:8080/predict
+"""
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+@app.command(epilog=EXAMPLES)
+def serve_cli(
+    model: Annotated[
+        str,
+        typer.Option(
+            envvar=["CHRYSALIS_MODEL", "AIP_STORAGE_URI"], help="Bundle: a folder or gs://bucket/prefix."
+        ),
+    ],
+    host: Annotated[
+        str,
+        typer.Option(envvar="CHRYSALIS_HOST", help="Address to listen on; 0.0.0.0 for every interface."),
+    ] = "127.0.0.1",
+    port: Annotated[
+        int,
+        typer.Option(
+            envvar=["CHRYSALIS_PORT", "AIP_HTTP_PORT", "PORT"], min=0, max=65535, help="0 takes a free one."
+        ),
+    ] = 8080,
+    runtime: Annotated[
+        RuntimeName,
+        typer.Option(envvar="CHRYSALIS_RUNTIME", help="auto: LiteRT where it is installed, else TensorFlow."),
+    ] = RuntimeName.AUTO,
+) -> None:
+    """Serve a trained model: a web page at /, POST /predict, and Vertex AI's routes.
+
+    /healthz answers as soon as the server runs; /readyz once the model is loaded and has given the
+    same probabilities for the bundle's golden images as at its export.
+    """
+    serve(Settings.from_environment(model, runtime, os.environ), host, port)
+
+
+def serve(settings: Settings, host: str, port: int) -> None:
+    """Serve until SIGTERM or SIGINT, then let the requests under way end.
+
+    Raises:
+        InputError: there is no such bundle, or the address is taken.
+        StageError: the model can't be loaded, or fails its golden replay.
+    """
+    ModelBundle.read(settings.model)  # a wrong name shows before anything listens
+    configure_logs(quiet={"/healthz", "/readyz", settings.vertex_health_route})
+    loading = Loading(settings, on_failure=lambda: setattr(server, "should_exit", True))
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(settings, loading),
+            log_config=None,
+            timeout_graceful_shutdown=GRACE_S,
+            server_header=False,
+        )
+    )
+    with listen(host, port) as listener:
+        log("listening", url=f"http://{host}:{listener.getsockname()[1]}", model=settings.model)
+        try:
+            server.run(sockets=[listener])
+        except (KeyboardInterrupt, Terminated):  # uvicorn hands the signal on once it has shut down
+            log("stopped")
+    if loading.error:
+        raise loading.error
+    if not server.started:
+        raise StageError("the server didn't start; its log says why")
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Bind an address.
+
+    Raises:
+        InputError: it is taken, isn't this machine's, or needs rights that we lack.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        advice = "stop what listens there, or choose another --port"
+        if error.errno != errno.EADDRINUSE:
+            advice = "choose another --host or --port"
+        raise InputError(
+            f"can't listen on {host}:{port}: {os.strerror(error.errno or 0)}; {advice}"
+        ) from None
+
+
+if __name__ == "__main__":
+    run_app(app, "python -m serving")

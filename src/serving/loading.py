@@ -1,0 +1,66 @@
+"""The model on its way: it loads in the background, so that the server lives before it is ready."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+
+from contracts.console import log
+from serving.errors import NotReadyError
+from serving.predictor import Predictor, load_predictor
+from serving.queueing import Lane
+from serving.settings import Settings
+
+
+class Loading:
+    """Holds the lane once there is one."""
+
+    def __init__(self, settings: Settings, on_failure: Callable[[], None] = lambda: None) -> None:
+        self.error: Exception | None = None
+        """Why the model can't be served; `on_failure` was called then."""
+        self._settings = settings
+        self._on_failure = on_failure
+        self._lane: Lane | None = None
+
+    def start(self) -> None:
+        """Begin, from within the event loop."""
+        # A daemon, so that a server that is told to stop needn't wait for a download.
+        threading.Thread(
+            target=self._load, args=[asyncio.get_running_loop()], name="load", daemon=True
+        ).start()
+
+    def stop(self) -> None:
+        """Close the lane, if there is one."""
+        if self._lane:
+            self._lane.close()
+
+    @property
+    def lane(self) -> Lane:
+        """The way to the model.
+
+        Raises:
+            NotReadyError: it isn't loaded, or its golden images aren't replayed yet.
+        """
+        if self._lane is None:
+            raise NotReadyError("the model is still loading: ask /readyz, and try again when it answers 200")
+        return self._lane
+
+    def _load(self, loop: asyncio.AbstractEventLoop) -> None:
+        started = time.monotonic()
+        try:
+            predictor = load_predictor(self._settings.model, self._settings.runtime)
+        except Exception as error:  # noqa: BLE001 - whoever runs the server raises it again
+            self.error = error
+            self._on_failure()
+            return
+        log(
+            "ready",
+            model=predictor.bundle.name,
+            runtime=str(predictor.runtime.name),
+            golden=len(predictor.bundle.golden),
+            seconds=round(time.monotonic() - started, 2),
+        )
+        loop.call_soon_threadsafe(self._open, predictor)
+
+    def _open(self, predictor: Predictor) -> None:
+        self._lane = Lane(predictor, self._settings.max_waiting)

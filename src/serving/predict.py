@@ -1,0 +1,115 @@
+"""`python -m serving.predict`: classify image files, in this process or by a running server."""
+
+from collections.abc import Callable, Sequence
+from typing import Annotated
+
+import requests
+import typer
+
+from contracts import storage
+from contracts.console import run_app
+from contracts.errors import InputError, StageError
+from imaging import ImageError
+from serving.predictor import Ranked, load_predictor
+from serving.runtimes import RuntimeName
+
+Classify = Callable[[bytes], Sequence[Ranked]]
+
+TIMEOUT_S = 60
+BAR = 24
+"""Characters of a certain class's bar."""
+
+EXAMPLES = """\b
+Examples:
+  python -m serving.predict --model data/models/digits/vgg16 photo.jpg
+  python -m serving.predict --url http://127.0.0.1:8080 --top-k 3 *.jpg
+"""
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+@app.command(epilog=EXAMPLES)
+def predict_cli(
+    images: Annotated[
+        list[str], typer.Argument(help="Image files: paths or gs:// URIs.", show_default=False)
+    ],
+    model: Annotated[
+        str | None, typer.Option(envvar="CHRYSALIS_MODEL", help="Bundle: a folder or gs://bucket/prefix.")
+    ] = None,
+    url: Annotated[str | None, typer.Option(help="Ask the server there instead.")] = None,
+    top_k: Annotated[int, typer.Option(min=1, help="Classes shown for each image.")] = 3,
+    runtime: Annotated[RuntimeName, typer.Option(help="What runs the model in this process.")] = (
+        RuntimeName.AUTO
+    ),
+) -> None:
+    """Print the most probable classes of images."""
+    if url:
+        classify = ask_server(url, top_k)
+    elif model:
+        classify = ask_model(model, runtime, top_k)
+    else:
+        raise InputError("expected --model with a bundle, or --url with a running server")
+    predict(images, classify)
+
+
+def predict(images: Sequence[str], classify: Classify) -> None:
+    """Print a small table for each image; those that can't be used are named at the end.
+
+    Raises:
+        InputError: some couldn't be used.
+    """
+    bad = []
+    for uri in images:
+        try:
+            best = classify(storage.read_bytes(uri))
+        except (ImageError, storage.NotFoundError) as error:
+            bad.append(f"{uri}: {error}" if isinstance(error, ImageError) else str(error))
+        else:
+            typer.echo(table(uri, best))
+    if bad:
+        raise InputError("; ".join(bad))
+
+
+def table(uri: str, best: Sequence[Ranked]) -> str:
+    """An image's name, and under it a line for each class: name, percent, bar."""
+    width = max(len(name) for name, _ in best)
+    lines = [
+        f"  {name:<{width}}  {probability:6.1%}  {'█' * round(probability * BAR)}".rstrip()
+        for name, probability in best
+    ]
+    return "\n".join([uri, *lines])
+
+
+def ask_model(uri: str, runtime: RuntimeName, top_k: int) -> Classify:
+    """Load a bundle, and classify in this process."""
+    predictor = load_predictor(uri, runtime)
+    return lambda image: predictor.predict(image, top_k)
+
+
+def ask_server(url: str, top_k: int) -> Classify:
+    """Classify by a running server."""
+    session = requests.Session()
+
+    def classify(image: bytes) -> list[Ranked]:
+        try:
+            answer = session.post(
+                f"{url.rstrip('/')}/predict", files={"file": image}, data={"top_k": top_k}, timeout=TIMEOUT_S
+            )
+            content = answer.json()
+        except requests.JSONDecodeError:
+            raise InputError(f"{url} isn't a Chrysalis server: it answered no JSON") from None
+        except requests.RequestException as error:
+            raise InputError(
+                f"{url} can't be asked ({type(error).__name__}): is the server running?"
+            ) from None
+        if answer.status_code == 422:
+            raise ImageError(content["error"])
+        if not answer.ok:
+            raise StageError(f"{url} answered {answer.status_code}: {content.get('error', content)}")
+        return [Ranked(item["class"], item["probability"]) for item in content["predictions"][0]["top"]]
+
+    return classify
+
+
+if __name__ == "__main__":
+    run_app(app, "python -m serving.predict")

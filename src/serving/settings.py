@@ -1,0 +1,30 @@
+"""What a server is told: which model, where to listen, which routes, and how much it takes."""
+
+from collections.abc import Mapping
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from serving.runtimes import RuntimeName
+
+
+class Settings(BaseModel):
+    """A server's whole configuration."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str = Field(description="the bundle's folder: a path or gs://bucket/prefix")
+    runtime: RuntimeName = RuntimeName.AUTO
+    vertex_predict_route: str = Field(default="/vertex/predict", pattern="^/")
+    vertex_health_route: str = Field(default="/vertex/health", pattern="^/")
+    max_body_bytes: int = Field(default=32 << 20, description="of a request; Cloud Run lets no more through")
+    max_images: int = Field(default=32, description="of a request")
+    max_waiting: int = Field(default=64, description="images in the queue, whoever sent them")
+    top_k: int = Field(default=5, description="classes of an answer, where the request doesn't say")
+
+    @classmethod
+    def from_environment(cls, model: str, runtime: RuntimeName, environment: Mapping[str, str]) -> Self:
+        """Take the routes that Vertex AI names in AIP_PREDICT_ROUTE and AIP_HEALTH_ROUTE, if it does."""
+        names = {"vertex_predict_route": "AIP_PREDICT_ROUTE", "vertex_health_route": "AIP_HEALTH_ROUTE"}
+        routes = {field: environment[name] for field, name in names.items() if environment.get(name)}
+        return cls.model_validate({"model": model, "runtime": runtime, **routes})

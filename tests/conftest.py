@@ -1,0 +1,202 @@
+"""Shared fixtures: a Cloud Storage emulator over HTTP, and a tiny data set with what is made from it."""
+
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+
+@pytest.fixture(scope="session")
+def emulator_url() -> Iterator[str]:
+    """Start the emulator, in memory and in a process of its own, once for all tests that want it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    command = "-m gcp_storage_emulator start --in-memory --quiet --host 127.0.0.1"
+    server = subprocess.Popen(
+        [sys.executable, *command.split(), "--port", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        _wait_for(server, url)
+        yield url
+    finally:
+        server.kill()
+        server.wait()
+
+
+@pytest.fixture
+def gcs_emulator(emulator_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Point this test's storage, and that of the processes it starts, at the emulator; its address."""
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", emulator_url)
+    return emulator_url
+
+
+@pytest.fixture
+def bucket(gcs_emulator: str) -> str:
+    """A new empty bucket of the emulator: `gs://<name>`."""
+    name = f"test-{uuid.uuid4().hex}"
+    requests.post(f"{gcs_emulator}/storage/v1/b", json={"name": name}, timeout=10).raise_for_status()
+    return f"gs://{name}"
+
+
+def _wait_for(server: subprocess.Popen[bytes], url: str) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        assert server.poll() is None, "the emulator ended at once: is gcp-storage-emulator installed?"
+        try:
+            requests.get(url, timeout=5)
+        except requests.ConnectionError:
+            time.sleep(0.05)
+        else:
+            return
+    raise TimeoutError(f"no emulator answers at {url}")
+
+
+TINY_CLASSES = ("blue", "green", "red")
+TINY_SIZE = 32
+
+
+@pytest.fixture(scope="session")
+def tiny_records(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A processed data set of 32-pixel JPEGs that a child could tell apart: its folder, with `index.json`."""
+    import numpy as np
+    import tensorflow as tf
+
+    from contracts import records, storage
+    from contracts.dataset import SPLITS, Shard, ShardIndex
+    from imaging import encode_jpeg
+
+    folder = tmp_path_factory.mktemp("tiny") / "records"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+
+    def example(split: str, number: int) -> bytes:
+        label = number % len(TINY_CLASSES)
+        pixels = rng.integers(0, 150, (TINY_SIZE, TINY_SIZE + 8, 3), np.uint8)
+        pixels[..., 2 - label] += 100
+        values: dict[str, bytes | int] = {
+            records.ENCODED: encode_jpeg(pixels, 90),
+            records.LABEL: label,
+            records.TEXT: TINY_CLASSES[label].encode(),
+            records.FORMAT: b"jpeg",
+            records.FILENAME: f"{TINY_CLASSES[label]}/{split}-{number:03d}.png".encode(),
+            records.HEIGHT: TINY_SIZE,
+            records.WIDTH: TINY_SIZE + 8,
+        }
+        features = tf.train.Features()
+        for key, value in values.items():
+            if isinstance(value, bytes):
+                features.feature[key].bytes_list.value.append(value)
+            else:
+                features.feature[key].int64_list.value.append(value)
+        return bytes(tf.train.Example(features=features).SerializeToString())
+
+    shards = {}
+    for split, count in zip(SPLITS, (60, 24, 30), strict=True):
+        path = folder / records.shard_name(split, 0, 1)
+        with tf.io.TFRecordWriter(str(path)) as writer:
+            for number in range(count):
+                writer.write(example(split, number))
+        histogram = (count // len(TINY_CLASSES),) * len(TINY_CLASSES)
+        shards[split] = (
+            Shard(
+                name=path.name,
+                examples=count,
+                bytes=path.stat().st_size,
+                crc32c=storage.checksum(path),
+                class_histogram=histogram,
+            ),
+        )
+    ShardIndex(
+        dataset="tiny",
+        manifest_digest="0" * 64,
+        class_names=TINY_CLASSES,
+        image_size=TINY_SIZE,
+        resize="shorter-side",
+        quality=90,
+        seed=0,
+        shards=shards,
+    ).write(str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_network(tiny_records: Path) -> Any:
+    """A Keras network of a few layers, trained on `tiny_records`: uint8 RGB [b, 32, 32, 3] to logits [b, 3]."""
+    import keras
+    import numpy as np
+
+    from contracts.bundle import ImageSpec
+    from models.trainer.examples import batches, read_examples
+
+    keras.utils.set_random_seed(0)
+    image = keras.Input((TINY_SIZE, TINY_SIZE, 3), dtype="uint8", name="image")
+    x = keras.layers.Rescaling(1 / 127.5, offset=-1)(image)
+    x = keras.layers.Conv2D(8, 3, strides=2, activation="relu")(x)
+    x = keras.layers.Conv2D(16, 3, strides=2, activation="relu")(x)  # LiteRT quantizes from 1,024 weights on
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    network = keras.Model(image, keras.layers.Dense(len(TINY_CLASSES), name="logits")(x))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    network.compile(keras.optimizers.Adam(0.05), loss)
+    spec = ImageSpec(size=TINY_SIZE, record_size=TINY_SIZE, resize="shorter-side")
+    shard = str(tiny_records / "train-00000-of-00001.tfrecord")
+    examples, pixels = next(batches(read_examples([shard]), spec, 60))
+    network.fit(pixels, np.array([example.label for example in examples]), epochs=12, verbose=0)
+    return network
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tiny_network: Any, tiny_records: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished bundle of `tiny_network`. Copy it before you change anything in it."""
+    import keras
+    import numpy as np
+
+    from contracts.dataset import ShardIndex
+    from models.trainer.evaluation import Predictions, evaluate
+    from models.trainer.examples import batches, read_examples
+    from models.trainer.export import export_bundle
+    from models.trainer.run_facts import RunFacts
+
+    folder = tmp_path_factory.mktemp("bundles") / "tiny-run"
+    index = ShardIndex.read(str(tiny_records))
+    run = RunFacts(
+        name="tiny-run",
+        architecture="tiny",
+        index=index,
+        image_size=TINY_SIZE,
+        config={"epochs": 12, "optimizer": {"name": "adam", "learning_rate": 0.05}},
+        command="python -m models.tiny.train_multi_gpu --input records --output tiny-run",
+        output=str(folder),
+        history=[
+            {
+                "epoch": n,
+                "loss": 1 / n,
+                "val_loss": 1.2 / n,
+                "accuracy": 1 - 0.5 / n,
+                "val_accuracy": 1 - 0.6 / n,
+            }
+            for n in range(1, 13)
+        ],
+    )
+    shards = {
+        split: [str(tiny_records / shard.name) for shard in index.shards[split]] for split in index.shards
+    }
+    examples, pixels = next(batches(read_examples(shards["test"]), run.image, 30))
+    test = Predictions(
+        filenames=[example.filename for example in examples],
+        labels=np.array([example.label for example in examples]),
+        probabilities=keras.ops.convert_to_numpy(keras.ops.softmax(tiny_network(pixels))),
+    )
+    metrics = evaluate(test.probabilities, test.labels, index.class_names)
+    export_bundle(tiny_network, folder, run, test=test, metrics=metrics, shards=shards)
+    return folder

@@ -132,7 +132,7 @@ def tiny_records(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_network(tiny_records: Path) -> Any:
-    """A Keras network of a few layers, trained on `tiny_records`: uint8 RGB [b, 32, 32, 3] to logits [b, 3]."""
+    """A Keras network of a few layers, trained on `tiny_records`: uint8 [b, 32, 32, 3] to logits [b, 3]."""
     import keras
     import numpy as np
 

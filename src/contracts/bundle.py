@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import AwareDatetime, Field, NonNegativeInt, PositiveInt
+from pydantic import AwareDatetime, Field, FiniteFloat, NonNegativeInt, PositiveInt
 
 from contracts import storage
 from contracts.dataset import ResizeMode
@@ -64,7 +64,7 @@ class Golden(Part):
     """An image of the bundle with the probabilities that `model.tflite` must give for it."""
 
     file: str
-    probabilities: tuple[float, ...]
+    probabilities: tuple[FiniteFloat, ...]
 
 
 class Verdict(Part):
@@ -90,7 +90,7 @@ class ModelBundle(Document):
     litert: LiteRT
     golden: tuple[Golden, ...] = Field(min_length=1)
     golden_tolerance: float = Field(description="largest difference of a probability at the replay")
-    metrics: dict[str, float] = Field(description="of the test split")
+    metrics: dict[str, FiniteFloat] = Field(description="of the test split")
     gate: Verdict | None = Field(default=None, description="None: not judged")
     config: dict[str, Any] = Field(description="the run's whole configuration")
     git_commit: str | None

@@ -1,4 +1,4 @@
-"""What a network's answers are worth: float32 probabilities [n, classes] and int labels [n] in, `Metrics` out.
+"""What a network's answers are worth: probabilities float32 [n, classes] and labels int [n] to `Metrics`.
 
 NumPy and scikit-learn only; nothing here knows what the network or the data set was.
 """
@@ -143,7 +143,7 @@ def top_accuracy(probabilities: Floats, labels: Ints, top: int) -> float:
 
 
 def calibration_error(probabilities: Floats, labels: Ints) -> float:
-    """Mean distance between confidence and accuracy over equal-width bins of confidence, weighted by count."""
+    """Mean distance of confidence and accuracy over equal-width bins of confidence, weighted by count."""
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == labels
     bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)

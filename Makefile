@@ -1,13 +1,14 @@
 # From a folder of labelled photos to a served classifier. `make help` lists the targets.
 #
 # Variables (give them behind the target: make train DATASET=flowers GPU=2)
-#   DATASET   a name of data/sources, a folder, an archive, an http(s) or gs:// URI     [digits]
-#   ROOT      where everything goes: a folder or gs://bucket/prefix                     [data]
-#   RUN       local, docker or vertex                                                   [local]
-#   MODEL     the architecture: a folder of src/models                                  [vgg16]
-#   RUN_ID    the training run's name                                                   [MODEL]
-#   GPU       how many GPUs train                                                       [what the host has]
-#   ARGS      further options of the stage; of train, for pipeline and demo
+#   DATASET      a name of data/sources, a folder, an archive, an http(s) or gs:// URI     [digits]
+#   ROOT         where everything goes: a folder or gs://bucket/prefix                     [data]
+#   RUN          local, docker or vertex                                                   [local]
+#   MODEL        the architecture: a folder of src/models                                  [vgg16]
+#   RUN_ID       the training run's name                                                   [MODEL]
+#   GPU          how many GPUs train                                                       [what the host has]
+#   ARGS         further options of the stage; of train, for pipeline and demo
+#   VERTEX_ARGS  further options of the submission, such as --dry-run or --spot
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -70,6 +71,13 @@ records-local: $(SETUP)
 	@$(PY) -m datapipeline.records.build_records --input $(INTERIM) --output $(PROCESSED) $(call extra,records)
 train-local: $(SETUP)
 	@$(PY) -m models.$(MODEL).train_multi_gpu --gpu $(GPU) --input $(PROCESSED) --output $(MODEL_URI) $(call extra,train)
+
+# On Vertex AI: `python -m vertex submit --help` says what CHRYSALIS_PROJECT, _REGION and _IMAGES are.
+.PHONY: $(STAGES:%=%-vertex)
+download-vertex: SUBMIT := --source $(DATASET)
+train-vertex: SUBMIT := --model $(MODEL) --run-id $(RUN_ID) --gpu $(GPU)
+$(STAGES:%=%-vertex): %-vertex: $(SETUP)
+	@$(PY) -m vertex submit $* --root $(ROOT) --dataset $(NAME) $(SUBMIT) $(VERTEX_ARGS) -- $(call extra,$*)
 
 ##@ Using the model
 .PHONY: evaluate serve predict

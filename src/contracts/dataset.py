@@ -68,7 +68,7 @@ class Manifest(Document):
     counts: dict[Split, dict[str, NonNegativeInt]] = Field(description="images for each split and class")
     rejected: NonNegativeInt
     median_shorter_side: PositiveInt = Field(
-        description="pixels; the records take their default size from it"
+        description="pixels; the default size of records follows it"
     )
     digest: str = Field(description="sha256 over every example's path, label, split and sha256")
     seed: int

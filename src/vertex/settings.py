@@ -1,0 +1,102 @@
+"""Where jobs run and where their images are: from flags, or from the environment."""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from contracts import storage
+from contracts.errors import InputError
+
+IMAGES_EXAMPLE = "europe-west4-docker.pkg.dev/PROJECT/chrysalis"
+
+Project = Annotated[
+    str | None,
+    typer.Option(envvar=["CHRYSALIS_PROJECT", "GOOGLE_CLOUD_PROJECT"], help="The Google Cloud project's id."),
+]
+Region = Annotated[str | None, typer.Option(envvar="CHRYSALIS_REGION", help="As in europe-west4.")]
+Images = Annotated[
+    str | None,
+    typer.Option(envvar="CHRYSALIS_IMAGES", help=f"The images' registry: {IMAGES_EXAMPLE}."),
+]
+Tag = Annotated[str, typer.Option(envvar="CHRYSALIS_TAG", help="The images' tag.")]
+Root = Annotated[
+    str | None,
+    typer.Option(help="Where everything goes: gs://bucket/prefix. By default the whole of CHRYSALIS_BUCKET."),
+]
+Bucket = Annotated[
+    str | None, typer.Option(envvar="CHRYSALIS_BUCKET", help="The bucket's name, where --root isn't given.")
+]
+ApiEndpoint = Annotated[
+    str | None,
+    typer.Option(
+        envvar="CHRYSALIS_VERTEX_ENDPOINT",
+        help="Another address of the service, such as a private endpoint. http:// goes without credentials.",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A project's Vertex AI in one region, and the registry that it pulls from."""
+
+    project: str
+    region: str
+    images: str
+    tag: str
+    api_endpoint: str
+
+    @property
+    def parent(self) -> str:
+        """What the service files jobs under."""
+        return f"projects/{self.project}/locations/{self.region}"
+
+    def image(self, name: str) -> str:
+        """The whole reference of the image called `name`."""
+        return f"{self.images}/{name}:{self.tag}"
+
+
+def settings(
+    *, project: str | None, region: str | None, images: str | None, tag: str, api_endpoint: str | None
+) -> Settings:
+    """Check what the flags or the environment gave.
+
+    Raises:
+        InputError: one of them is missing or can't be right.
+    """
+    region = _checked(region, "region", "europe-west4", r"[a-z]+-[a-z]+\d+")
+    return Settings(
+        project=_checked(project, "project", "my-project", r"[a-z0-9][a-z0-9.:-]*"),
+        region=region,
+        images=_checked(images, "images", IMAGES_EXAMPLE, r"[a-z0-9][a-z0-9.:/_-]*[a-z0-9]"),
+        tag=_checked(tag, "tag", "latest", r"\w[\w.-]{0,127}"),
+        api_endpoint=api_endpoint or f"{region}-aiplatform.googleapis.com",
+    )
+
+
+def root_uri(root: str | None, bucket: str | None) -> str:
+    """The root of all folders: `root`, or the whole `bucket`.
+
+    Raises:
+        InputError: neither is given, or a job couldn't reach it.
+    """
+    if root is None and bucket:
+        root = f"gs://{bucket.removeprefix('gs://')}"
+    if not root:
+        raise InputError("no root: give --root gs://bucket/prefix, or set CHRYSALIS_BUCKET")
+    if not re.fullmatch(r"gs://[a-z0-9][a-z0-9._-]+(/.*)?", root):
+        raise InputError(
+            f"a job on Vertex AI reaches buckets only: expected --root gs://bucket/prefix, got {root!r}"
+        )
+    return storage.join(root)
+
+
+def _checked(value: str | None, name: str, example: str, form: str) -> str:
+    if not value:
+        raise InputError(
+            f"no {name}: give --{name} or set CHRYSALIS_{name.upper()}, as in --{name} {example}"
+        )
+    if not re.fullmatch(form, value):
+        raise InputError(f"expected --{name} as in {example}, got {value!r}")
+    return value

@@ -1,0 +1,145 @@
+"""What runs in a job: each stage's image, command and arguments, as the Makefile gives them locally.
+
+The folders are composed under one root: raw/<dataset>, interim/<dataset>, processed/<dataset> and
+models/<dataset>/<run-id>.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from contracts import storage
+from contracts.errors import InputError
+
+DEFAULT_MODEL = "vgg16"
+
+# `name` is one component of a URI, and `model` a package: anything else would end up somewhere unexpected.
+NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+PACKAGE = r"[a-z][a-z0-9_]*"
+
+# Behind the -- these would contradict submit's own, and an overlooked --dry-run would cost money.
+OWN_FLAGS = ("--source", "--gpu", "--dry-run", "--root", "--dataset")
+
+
+class Stage(StrEnum):
+    """The stages, in the order of the chain."""
+
+    DOWNLOAD = "download"
+    PROCESS = "process"
+    RECORDS = "records"
+    TRAIN = "train"
+
+
+@dataclass(frozen=True)
+class Request:
+    """A stage's options, as the command line gives them; None where the option wasn't given."""
+
+    stage: Stage
+    root: str
+    dataset: str
+    source: str | None = None
+    model: str | None = None
+    run_id: str | None = None
+    gpu: int | None = None
+    extra: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the container is told: `image` is its name in the registry, `output` the folder that it fills."""
+
+    stage: Stage
+    image: str
+    command: tuple[str, ...]
+    arguments: tuple[str, ...]
+    output: str
+    gpu: int
+    labels: dict[str, str]
+
+
+def task(request: Request) -> Task:
+    """Compose a stage's task.
+
+    Raises:
+        InputError: an option isn't one of this stage, or its value can't be used.
+    """
+    _check(request)
+    if request.stage is Stage.TRAIN:
+        return _train(request)
+    folders = {
+        name: storage.join(request.root, name, request.dataset) for name in ("raw", "interim", "processed")
+    }
+    image, module, arguments = {
+        Stage.DOWNLOAD: (
+            "download",
+            "datapipeline.download.dataloader",
+            ("--source", request.source or request.dataset, "--output", folders["raw"]),
+        ),
+        Stage.PROCESS: (
+            "records",
+            "datapipeline.records.process",
+            ("--input", folders["raw"], "--output", folders["interim"]),
+        ),
+        Stage.RECORDS: (
+            "records",
+            "datapipeline.records.build_records",
+            ("--input", folders["interim"], "--output", folders["processed"]),
+        ),
+    }[request.stage]
+    return Task(
+        stage=request.stage,
+        image=image,
+        command=("python", "-m", module),
+        arguments=(*arguments, *request.extra),
+        output=arguments[-1],
+        gpu=0,
+        labels={"stage": request.stage, "dataset": request.dataset},
+    )
+
+
+def _train(request: Request) -> Task:
+    model = request.model or DEFAULT_MODEL
+    run_id = request.run_id or model
+    gpu = 1 if request.gpu is None else request.gpu
+    processed = storage.join(request.root, "processed", request.dataset)
+    output = storage.join(request.root, "models", request.dataset, run_id)
+    return Task(
+        stage=request.stage,
+        image=f"{model}-cuda" if gpu else model,
+        command=("python", "-m", f"models.{model}.train_multi_gpu"),
+        # AIP_MODEL_DIR would be <base output directory>/model; the explicit folder is the one used locally.
+        arguments=("--gpu", str(gpu), "--input", processed, "--output", output, *request.extra),
+        output=output,
+        gpu=gpu,
+        labels={"stage": request.stage, "dataset": request.dataset, "model": model, "run-id": run_id},
+    )
+
+
+def _check(request: Request) -> None:
+    _check_form("--dataset", request.dataset, NAME, "a plain name such as digits; name its URI with --source")
+    _check_form("--run-id", request.run_id, NAME, "a plain name such as vgg16-a")
+    _check_form("--model", request.model, PACKAGE, "a folder of src/models")
+    given = {"--model": request.model, "--run-id": request.run_id, "--gpu": request.gpu}
+    if request.stage is not Stage.TRAIN:
+        for flag in (flag for flag, value in given.items() if value is not None):
+            raise InputError(f"{flag} belongs to train, not to {request.stage}: leave it out")
+    if request.source is not None and request.stage is not Stage.DOWNLOAD:
+        raise InputError(f"--source belongs to download, not to {request.stage}: leave it out")
+    source = request.source or request.dataset
+    if "/" in source and "://" not in source:
+        raise InputError(f"a job can't see this machine's {source}: upload it and give --source gs://…")
+    _check_extra(request.extra)
+
+
+def _check_form(flag: str, value: str | None, form: str, expected: str) -> None:
+    if value is not None and not re.fullmatch(form, value):
+        raise InputError(f"expected {flag} to be {expected}; got {value!r}")
+
+
+def _check_extra(extra: tuple[str, ...]) -> None:
+    for argument in extra:
+        flag = argument.split("=", 1)[0]
+        if flag in ("--input", "--output"):
+            raise InputError(f"{flag} is composed of --root and the names: leave it out")
+        if flag in OWN_FLAGS:
+            raise InputError(f"{flag} belongs before the --: what is behind it goes to the stage")

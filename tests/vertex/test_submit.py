@@ -1,0 +1,227 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from google.cloud.aiplatform_v1.types import CustomJob
+
+from contracts.console import exit_code
+from vertex.__main__ import app
+
+ROOT = "gs://bucket/run"
+
+
+def run(*arguments: str) -> int:
+    return exit_code(lambda: app(["submit", *arguments], standalone_mode=False), "python -m vertex")
+
+
+def dry_run(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, object]:
+    """The printed body, which Google's own message must accept."""
+    assert run(arguments[0], "--dry-run", *arguments[1:]) == 0
+    printed = capsys.readouterr().out
+    CustomJob.from_json(printed)
+    return json.loads(printed)
+
+
+def start(service, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", "-m", "vertex", "submit", *arguments],
+        env={**os.environ, "PYTHONPATH": "src", "CHRYSALIS_VERTEX_ENDPOINT": service.url},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def events(stderr: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in stderr.splitlines() if line.startswith("{")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "image", "module", "args", "output"),
+    [
+        (
+            ["download"],
+            "download",
+            "datapipeline.download.dataloader",
+            ["--source", "digits", "--output", f"{ROOT}/raw/digits"],
+            f"{ROOT}/raw/digits",
+        ),
+        (
+            ["download", "--dataset", "Dogs", "--source", "https://host/dogs.tar"],
+            "download",
+            "datapipeline.download.dataloader",
+            ["--source", "https://host/dogs.tar", "--output", f"{ROOT}/raw/Dogs"],
+            f"{ROOT}/raw/Dogs",
+        ),
+        (
+            ["process", "--", "--seed", "7"],
+            "records",
+            "datapipeline.records.process",
+            ["--input", f"{ROOT}/raw/digits", "--output", f"{ROOT}/interim/digits", "--seed", "7"],
+            f"{ROOT}/interim/digits",
+        ),
+        (
+            ["records"],
+            "records",
+            "datapipeline.records.build_records",
+            ["--input", f"{ROOT}/interim/digits", "--output", f"{ROOT}/processed/digits"],
+            f"{ROOT}/processed/digits",
+        ),
+        (
+            ["train", "--gpu", "0", "--run-id", "a.1"],
+            "vgg16",
+            "models.vgg16.train_multi_gpu",
+            ["--gpu", "0", "--input", f"{ROOT}/processed/digits", "--output", f"{ROOT}/models/digits/a.1"],
+            f"{ROOT}/models/digits/a.1",
+        ),
+    ],
+)
+def test_the_dry_run_prints_the_stages_request(capsys, arguments, image, module, args, output):
+    body = dry_run(capsys, arguments[0], "--root", ROOT, "--tag", "v1", *arguments[1:])
+    assert body["jobSpec"] == {
+        "workerPoolSpecs": [
+            {
+                "machineSpec": {"machineType": "n1-standard-8"},
+                "replicaCount": "1",
+                "containerSpec": {
+                    "imageUri": f"europe-west4-docker.pkg.dev/my-project/chrysalis/{image}:v1",
+                    "command": ["python", "-m", module],
+                    "args": args,
+                },
+            }
+        ],
+        "baseOutputDirectory": {"outputUriPrefix": output},
+    }
+    assert body["labels"]["stage"] == arguments[0]
+    assert body["labels"]["dataset"] in ("digits", "dogs")
+
+
+def test_gpus_spot_and_account_of_a_training_job(capsys):
+    body = dry_run(
+        capsys,
+        *("train", "--root", ROOT, "--model", "xception", "--gpu", "8", "--accelerator", "NVIDIA_L4"),
+        *("--spot", "--service-account", "trainer@my-project.iam.gserviceaccount.com"),
+    )
+    job = CustomJob.from_json(json.dumps(body)).job_spec
+    (pool,) = job.worker_pool_specs
+    assert pool.machine_spec.machine_type == "g2-standard-96"
+    assert pool.machine_spec.accelerator_type.name == "NVIDIA_L4"
+    assert pool.machine_spec.accelerator_count == 8
+    assert pool.container_spec.image_uri.endswith("/xception-cuda:latest")
+    assert pool.container_spec.args[:2] == ["--gpu", "8"]
+    assert job.scheduling.strategy.name == "SPOT"
+    assert job.service_account == "trainer@my-project.iam.gserviceaccount.com"
+
+
+def test_submits_what_the_dry_run_printed_and_follows_it_to_its_end(job_service, capsys, monkeypatch):
+    monkeypatch.setenv("WANDB_API_KEY", "a-secret-key")
+    job_service.states = ["JOB_STATE_PENDING", "JOB_STATE_RUNNING", "JOB_STATE_SUCCEEDED"]
+    arguments = ["train", "--root", ROOT, "--gpu", "4", "--", "--epochs", "3"]
+    promised = dry_run(capsys, *arguments)
+    process = start(job_service, *arguments)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 0, stderr
+
+    assert job_service.asked[0] == ("POST", "/v1/projects/my-project/locations/europe-west4/customJobs")
+    sent = job_service.body
+    assert sent.pop("displayName").startswith("chrysalis-train-digits-2")
+    promised.pop("displayName")
+    assert sent == promised
+    assert "a-secret-key" not in json.dumps(sent)
+    assert "Authorization" not in job_service.headers
+    submitted, *states = events(stderr)
+    assert submitted["console"].endswith("/locations/europe-west4/training/456?project=123")
+    assert [event["state"] for event in states] == ["PENDING", "RUNNING", "SUCCEEDED"]
+
+
+def test_a_failed_job_is_exit_1_with_its_own_message(job_service):
+    job_service.states = ["JOB_STATE_FAILED"]
+    job_service.error = "The replica workerpool0-0 exited with a non-zero status of 2."
+    process = start(job_service, "records", "--root", ROOT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "FAILED: The replica workerpool0-0 exited" in stderr.splitlines()[-1]
+
+
+def test_a_refusal_is_one_line_and_no_traceback(job_service):
+    job_service.refusal = (403, "Permission 'aiplatform.customJobs.create' denied")
+    process = start(job_service, "process", "--root", ROOT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert len(stderr.splitlines()) == 1
+    assert "customJobs.create' denied" in stderr
+
+
+def test_interrupting_stops_watching_and_leaves_the_job(job_service):
+    job_service.states = ["JOB_STATE_RUNNING"]
+    process = start(job_service, "download", "--root", ROOT)
+    while not any(method == "GET" for method, _ in job_service.asked):
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "the job goes on" in stderr.splitlines()[-1]
+    assert {method for method, _ in job_service.asked} == {"POST", "GET"}
+
+
+def test_watching_survives_a_service_that_is_away_for_a_moment(job_service, capsys):
+    job_service.outages = 2
+    assert run("download", "--root", ROOT, "--api-endpoint", job_service.url) == 0
+    assert events(capsys.readouterr().err)[-1]["state"] == "SUCCEEDED"
+
+
+def test_no_wait_returns_once_the_job_is_there(job_service, capsys):
+    assert run("download", "--root", ROOT, "--no-wait", "--api-endpoint", job_service.url) == 0
+    assert [method for method, _ in job_service.asked] == ["POST"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["train", "--project", ""], "no project: give --project or set CHRYSALIS_PROJECT"),
+        (["train", "--region", ""], "no region"),
+        (["train", "--region", "Frankfurt"], "got 'Frankfurt'"),
+        (["train", "--images", ""], "no images"),
+        (["train", "--root", "data"], "expected --root gs://bucket/prefix, got 'data'"),
+        (["train", "--root", ""], "no root"),
+        (["train", "--gpu", "3"], "1, 2, 4 of NVIDIA_TESLA_T4; got --gpu 3"),
+        (["train", "--accelerator", "GTX"], "got GTX"),
+        (["train", "--gpu", "0", "--accelerator", "NVIDIA_L4"], "without GPUs"),
+        (["train", "--dataset", "a/b"], "got 'a/b'"),
+        (["train", "--run-id", "../a"], "got '../a'"),
+        (["train", "--", "--output=elsewhere"], "--output is composed of --root"),
+        (["train", "--", "--dry-run"], "--dry-run belongs before the --"),
+        (["train", "--", "--tag=key-of-wandb"], "WANDB_API_KEY"),
+        (["records", "--gpu", "1"], "--gpu belongs to train"),
+        (["download", "--source", "./photos"], "can't see this machine's ./photos"),
+        (["serve"], "'serve' is not one of"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_2(capsys, monkeypatch, arguments, says):
+    monkeypatch.setenv("WANDB_API_KEY", "key-of-wandb")
+    stage, *rest = arguments
+    assert run(stage, "--root", ROOT, "--dry-run", *rest) == 2
+    complaint = capsys.readouterr().err
+    assert says in complaint
+    assert len(complaint.splitlines()) == 1
+
+
+def test_without_credentials_it_says_how_to_get_them(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "none.json"))
+    assert run("download", "--root", ROOT) == 2
+    assert "gcloud auth application-default login" in capsys.readouterr().err
+
+
+def test_a_service_that_is_not_there_is_exit_1(capsys):
+    assert run("download", "--root", ROOT, "--api-endpoint", "http://127.0.0.1:9") == 1
+    assert "can't be reached" in capsys.readouterr().err
+
+
+def test_the_help_shows_examples(capsys):
+    assert run("--help") == 0
+    assert "python -m vertex submit train --root gs://bucket/run" in capsys.readouterr().out

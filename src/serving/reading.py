@@ -28,7 +28,7 @@ class Asked(NamedTuple):
 
 
 class _InMemory(MultiPartParser):
-    """The form parser without temporary files: bodies are bounded, and a container's disk may be read-only."""
+    """The form parser without temporary files: bodies are bounded, and a disk may be read-only."""
 
     spool_max_size = 1 << 40
 

@@ -1,0 +1,106 @@
+"""`python -m serving` as the process that a container runs."""
+
+import base64
+import json
+import signal
+import socket
+
+import pytest
+
+from contracts import storage
+from serving.__main__ import listen
+
+
+def stop(server):
+    """Send SIGTERM; the exit code and the lines of standard error."""
+    server.process.send_signal(signal.SIGTERM)
+    _, errors = server.process.communicate(timeout=60)
+    return server.process.returncode, errors.splitlines()
+
+
+def end(process):
+    """Wait for a process that ends by itself; the exit code and the lines of standard error."""
+    _, errors = process.communicate(timeout=60)
+    return process.returncode, [line for line in errors.splitlines() if line.startswith("python -m ")]
+
+
+def test_it_serves_until_sigterm(run_server, tiny_bundle, picture):
+    server = run_server("--model", str(tiny_bundle))
+    server.wait_until_ready()
+    assert server.post(files={"file": picture("red")}).content["predictions"][0]["class"] == "red"
+    assert server.post(files={"file": b"?"}).status == 422
+    code, lines = stop(server)
+    assert code == 0
+    events = [json.loads(line) for line in lines if line.startswith("{")]
+    assert [event["event"] for event in events] == ["listening", "ready", "request", "request", "stopped"]
+    assert [event["status"] for event in events if event["event"] == "request"] == [200, 422]
+    assert events[0]["url"] == server.url
+
+
+def test_vertex_ai_finds_what_it_expects(run_server, tiny_bundle, bucket, picture):
+    model = f"{bucket}/models/tiny"
+    names = [file.name for file in storage.list_files(str(tiny_bundle))]
+    storage.upload_many(tiny_bundle, names, model)
+    server = run_server(
+        AIP_STORAGE_URI=model,
+        AIP_PREDICT_ROUTE="/v1/endpoints/7/deployedModels/8:predict",
+        AIP_HEALTH_ROUTE="/healthz",  # where it means ready, not alive
+    )
+    server.wait_until_ready()
+    assert server.get("/healthz").content["status"] == "ready"
+    instances = [{"b64": base64.b64encode(picture(colour)).decode()} for colour in ("green", "red")]
+    answer = server.post("/v1/endpoints/7/deployedModels/8:predict", json={"instances": instances})
+    assert [prediction["class"] for prediction in answer.content["predictions"]] == ["green", "red"]
+    code, _ = stop(server)
+    assert code == 0
+
+
+def test_a_failed_replay_ends_the_server(run_server, own_bundle):
+    document = json.loads((own_bundle / "bundle.json").read_text())
+    document["golden"][0]["probabilities"].reverse()
+    (own_bundle / "bundle.json").write_text(json.dumps(document))
+    code, lines = end(run_server("--model", str(own_bundle)).process)
+    assert code == 1
+    assert len(lines) == 1
+    assert document["golden"][0]["file"] in lines[0]
+
+
+def test_a_bundle_that_lacks_a_file_ends_the_server(run_server, own_bundle):
+    (own_bundle / "model.tflite").unlink()
+    code, lines = end(run_server("--model", str(own_bundle)).process)
+    assert code == 2
+    assert len(lines) == 1
+    assert "model.tflite" in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--model", "/no/such/bundle"], "bundle.json"),
+        ([], "--model"),
+        (["--model", "x", "--port", "70000"], "--port"),
+        (["--model", "x", "--runtime", "onnx"], "--runtime"),
+    ],
+)
+def test_bad_arguments_are_one_line(run_module, arguments, said):
+    process = run_module("serving", *arguments)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert len(errors.splitlines()) == 1
+    assert said in errors
+
+
+def test_a_taken_port_is_one_line(run_module, tiny_bundle):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        process = run_module("serving", "--model", str(tiny_bundle), "--port", port)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert len(errors.splitlines()) == 1
+    assert f"127.0.0.1:{port}: Address already in use" in errors
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_answers_are_not_held_back(host):
+    with listen(host, 0) as listener:
+        assert listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

@@ -85,7 +85,7 @@ def root_uri(root: str | None, bucket: str | None) -> str:
         root = f"gs://{bucket.removeprefix('gs://')}"
     if not root:
         raise InputError("no root: give --root gs://bucket/prefix, or set CHRYSALIS_BUCKET")
-    if not re.fullmatch(r"gs://[a-z0-9][a-z0-9._-]+(/.*)?", root):
+    if not re.fullmatch(r"gs://[a-z0-9][a-z0-9._-]*(/.*)?", root):
         raise InputError(
             f"a job on Vertex AI reaches buckets only: expected --root gs://bucket/prefix, got {root!r}"
         )

@@ -1,4 +1,4 @@
-"""One decode, upright, resize and crop for every stage: encoded bytes in, uint8 RGB arrays [height, width, 3] out.
+"""One decode, upright, resize and crop for every stage: bytes in, uint8 RGB arrays [height, width, 3] out.
 
 Pillow and NumPy only; the records stage and the server both call it, so an image is prepared one way.
 """

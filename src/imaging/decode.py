@@ -1,0 +1,122 @@
+"""Encoded bytes to pixels: uint8 RGB [height, width, 3], upright, 0…255.
+
+Colours: grey and palettes become RGB; transparency is laid on white; CMYK and YCbCr go through Pillow's plain
+conversion, ICC profiles aside. Deep grey becomes 8 bits: 16-bit samples by value / 257; wider integers so
+if they fit in 16 bits, else stretched from their own range; floats from 0…1 or 0…255 if they fit, else
+stretched.
+Of an animation or a file of several pages, the first frame is taken.
+"""
+
+import io
+import warnings
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+MAX_PIXELS: Final = 64 * 1024 * 1024
+"""How many pixels an image may have: more than any camera of a phone, and 192 MiB once decoded."""
+
+FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
+"""What is opened, as Pillow names it: common in photo folders, each with a maintained codec."""
+
+_MAGIC: Final = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF", b"II*\x00", b"MM\x00*")
+_UPRIGHT: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_ORIENTATION: Final = 0x0112
+_DEEP: Final = ("I", "I;16", "I;16L", "I;16B", "I;16N", "F")
+
+
+class ImageError(ValueError):
+    """The bytes are no usable image. The message is the reason, short enough for a table's cell."""
+
+
+class Decoded(NamedTuple):
+    """An image's pixels, and what it was stored as."""
+
+    pixels: NDArray[np.uint8]
+    """[height, width, 3], RGB, upright, read-only."""
+    format: str
+    """As Pillow names it: JPEG, PNG, …; MPO is a JPEG with further pictures behind it."""
+
+
+def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Decoded:
+    """Decode an image fully.
+
+    Args:
+        data: the whole file.
+        max_pixels: an image with more is refused by its header, before anything is decoded.
+
+    Raises:
+        ImageError: with a short reason: `empty`, `not an image`, `truncated`, `too many pixels: 9000x9000`, …
+    """
+    # Pillow warns of doubtful files; here they are read or refused. Not `catch_warnings`, which swaps the
+    # whole process' filters and so isn't for the threads that a server decodes in.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    if not data:
+        raise ImageError("empty")
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            _check_size(image, max_pixels)
+            image.load()
+            pixels = np.asarray(_to_rgb(_turn_upright(image)))
+            return Decoded(pixels, image.format or "unknown")
+    except ImageError:
+        raise
+    except Exception as error:  # Pillow's plugins raise nearly anything at hostile bytes
+        raise ImageError(_reason(error, data)) from error
+
+
+def _check_size(image: Image.Image, max_pixels: int) -> None:
+    width, height = image.size
+    if width * height > max_pixels:
+        raise ImageError(f"too many pixels: {width}x{height}")
+
+
+def _reason(error: Exception, data: bytes) -> str:
+    message = " ".join(str(error).split()).lower()
+    if isinstance(error, Image.DecompressionBombError):
+        return f"too many pixels: {message}"
+    if isinstance(error, UnidentifiedImageError):
+        return "truncated" if len(data) < 1024 and data.startswith(_MAGIC) else "not an image"
+    if "truncated" in message or isinstance(error, EOFError):
+        return "truncated"
+    return f"broken: {message[:100] or type(error).__name__}"
+
+
+def _turn_upright(image: Image.Image) -> Image.Image:
+    try:
+        orientation = image.getexif().get(_ORIENTATION)
+    except Exception:  # noqa: BLE001 - a photo whose EXIF block is broken is still a photo
+        return image
+    turn = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
+    return image if turn is None else image.transpose(turn)
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode in _DEEP:
+        return Image.fromarray(_to_8_bits(np.asarray(image))).convert("RGB")
+    if image.has_transparency_data:
+        opaque = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", opaque.size, "white"), opaque).convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _to_8_bits(samples: NDArray[Any]) -> NDArray[np.uint8]:
+    values = samples.astype(np.float64)
+    values[~np.isfinite(values)] = 0.0
+    low, high = float(values.min()), float(values.max())
+    tops = (1.0, 255.0) if samples.dtype.kind == "f" else (65535.0,)
+    top = next((top for top in tops if low >= 0.0 and high <= top), None)
+    if top is None:  # no convention holds
+        values -= low
+        top = (high - low) or 1.0
+    return np.asarray(np.rint(values * (255.0 / top)), np.uint8)

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 
 class RequestError(Exception):
@@ -63,6 +64,7 @@ def handle_errors(app: FastAPI) -> None:
     """Make every failure of `app` an answer with `{"error": "…"}`."""
     app.add_exception_handler(RequestError, _request_error)
     app.add_exception_handler(HTTPException, _http_exception)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _unforeseen)
 
 
@@ -83,6 +85,11 @@ async def _http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
     text = f"{error.detail}: {request.method} {request.url.path}"
     return JSONResponse({"error": text}, error.status_code, error.headers)
+
+
+async def _gone(_: Request, __: Exception) -> Response:
+    # In the midst of its body, which is its own affair: a line in the log of requests, no traceback.
+    return Response(status_code=400)
 
 
 async def _unforeseen(_: Request, __: Exception) -> Response:

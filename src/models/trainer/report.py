@@ -106,7 +106,7 @@ def _html(run: RunFacts, metrics: Metrics, mistakes: Sequence[Mistake], split: S
         confidence=CONFIDENCE,
         mistakes=mistakes,
         mistaken=round(metrics.examples * (1 - metrics.accuracy)),
-        curves=curves and _data_uri("image/svg+xml", curves),
+        curves={name: _data_uri("image/svg+xml", curve) for name, curve in curves.items()},
         confusion=_data_uri("image/svg+xml", confusion),
         config=flat(run.config),
         commit=git_commit(),

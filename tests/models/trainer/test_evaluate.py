@@ -1,0 +1,89 @@
+"""A bundle on records: the verb and the command."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from contracts import storage
+from contracts.bundle import ModelBundle
+from contracts.dataset import ShardIndex
+from contracts.errors import InputError
+from models.trainer.evaluate import Runtime, evaluate
+
+SRC = Path(__file__).parents[3] / "src"
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "models.trainer.evaluate", *arguments],
+        env={**os.environ, "PYTHONPATH": str(SRC)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+@pytest.mark.parametrize("runtime", get_args(Runtime))
+def test_it_finds_what_training_found(tiny_bundle: Path, tiny_records: Path, runtime: Runtime) -> None:
+    metrics = evaluate(str(tiny_bundle), str(tiny_records), runtime=runtime)
+    told = ModelBundle.read(str(tiny_bundle)).metrics
+    assert metrics.examples == told["examples"] == 30
+    assert metrics.accuracy == pytest.approx(told["accuracy"], abs=0.04)
+    assert metrics.log_loss == pytest.approx(told["log_loss"], abs=0.02)
+
+
+def test_the_command_prints_a_table_and_writes_a_report(
+    tiny_bundle: Path, tiny_records: Path, tmp_path: Path
+) -> None:
+    done = command(
+        "--model", str(tiny_bundle), "--input", str(tiny_records), "--output", str(tmp_path), "--split", "val"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "accuracy" in done.stdout
+    assert json.loads((tmp_path / "metrics.json").read_text())["examples"] == 24
+    assert "24 images of the val split" in (tmp_path / "report.html").read_text()
+
+
+def test_other_classes_are_refused_by_name(tiny_bundle: Path, tiny_records: Path, tmp_path: Path) -> None:
+    index = ShardIndex.read(str(tiny_records))
+    index.model_copy(update={"class_names": ("blue", "green", "yellow")}).write(str(tmp_path))
+    with pytest.raises(InputError, match=r"only in the model: red; only in the data: yellow"):
+        evaluate(str(tiny_bundle), str(tmp_path))
+
+
+def test_a_damaged_shard_is_one_line(tiny_bundle: Path, tiny_records: Path, tmp_path: Path) -> None:
+    shutil.copytree(tiny_records, tmp_path, dirs_exist_ok=True)
+    shard = tmp_path / "test-00000-of-00001.tfrecord"
+    data = bytearray(shard.read_bytes())
+    data[len(data) // 2] ^= 1
+    shard.write_bytes(data)
+    with pytest.raises(InputError, match="build the records again"):
+        evaluate(str(tiny_bundle), str(tmp_path))
+
+
+def test_bundle_and_records_may_lie_in_a_bucket(
+    tiny_bundle: Path, tiny_records: Path, tmp_path: Path, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for folder, name in ((tiny_bundle, "model"), (tiny_records, "records")):
+        names = [file.name for file in storage.list_files(str(folder))]
+        storage.upload_many(folder, names, f"{bucket}/{name}")
+    metrics = evaluate(f"{bucket}/model", f"{bucket}/records", f"{bucket}/report", runtime="litert")
+    assert json.loads(storage.read_bytes(f"{bucket}/report/metrics.json"))["accuracy"] == metrics.accuracy
+
+
+@pytest.mark.parametrize("missing", ["--model", "--input"])
+def test_what_is_not_there_exits_2_with_one_line(
+    tiny_bundle: Path, tiny_records: Path, tmp_path: Path, missing: str
+) -> None:
+    given = {"--model": str(tiny_bundle), "--input": str(tiny_records)} | {missing: str(tmp_path)}
+    done = command(*(word for pair in given.items() for word in pair))
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert str(tmp_path) in done.stderr

@@ -3,9 +3,11 @@
 import socket
 import subprocess
 import sys
+import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,44 @@ def bucket(gcs_emulator: str) -> str:
     name = f"test-{uuid.uuid4().hex}"
     requests.post(f"{gcs_emulator}/storage/v1/b", json={"name": name}, timeout=10).raise_for_status()
     return f"gs://{name}"
+
+
+Answer = tuple[int, dict[str, str], bytes]
+
+
+@pytest.fixture
+def loopback() -> Iterator[Callable[[Callable[[BaseHTTPRequestHandler, bytes], Answer]], str]]:
+    """Serve HTTP from a function: `loopback(answer)` gives the server's address.
+
+    `answer(request, body)` gives status, headers and body; a Content-Length of its own is sent as it is.
+    """
+    servers = []
+
+    def serve(answer: Callable[[BaseHTTPRequestHandler, bytes], Answer]) -> str:
+        class Handler(BaseHTTPRequestHandler):
+            def handle_any(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                status, headers, content = answer(self, body)
+                self.send_response(status)
+                for key, value in {"Content-Length": str(len(content)), **headers}.items():
+                    self.send_header(key, value)
+                self.end_headers()
+                self.wfile.write(content)
+
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any  # noqa: N815
+
+            def log_message(self, *_: Any) -> None:
+                """Keep the test's output clean."""
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_address[1]}"
+
+    yield serve
+    for server in servers:
+        server.shutdown()
+        server.server_close()
 
 
 def _wait_for(server: subprocess.Popen[bytes], url: str) -> None:

@@ -1,0 +1,102 @@
+"""The way into a bucket: Google's client, once a process, and its errors in our words."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import requests
+from google.api_core.exceptions import (
+    Forbidden,
+    GoogleAPICallError,
+    NotFound,
+    PreconditionFailed,
+    RetryError,
+    Unauthorized,
+)
+from google.auth.exceptions import GoogleAuthError
+from google.cloud.storage import Client
+from google.cloud.storage.exceptions import DataCorruption
+from google.cloud.storage.retry import DEFAULT_RETRY
+
+from contracts.storage.types import ConflictError, CorruptError, NotFoundError, UnreachableError
+
+EMULATOR = "STORAGE_EMULATOR_HOST"
+
+TIMEOUT = (5, 60)
+"""Seconds to wait for a connection and for an answer."""
+
+REQUEST = {"timeout": TIMEOUT, "retry": DEFAULT_RETRY}
+"""For every request once the bucket was reached: two minutes of attempts, to sit out a short failure."""
+
+FIRST_RETRY = DEFAULT_RETRY.with_timeout(10)
+"""For a bucket's first request: a wrong name or a missing network is told within seconds."""
+
+
+def bucket(name: str) -> Any:
+    """Give a bucket that answers; the first time in a process, it is asked for one name of its listing.
+
+    Raises:
+        UnreachableError: it doesn't exist or doesn't answer, or there are no credentials.
+    """
+    return _reached(os.getpid(), os.environ.get(EMULATOR), name)
+
+
+@contextmanager
+def translated(uri: str) -> Iterator[None]:
+    """Turn what Google's client raises about `uri` into the errors of `contracts.storage`."""
+    try:
+        yield
+    except NotFound:
+        raise NotFoundError(f"{uri} doesn't exist") from None
+    except PreconditionFailed:
+        raise ConflictError(f"{uri} was written by somebody else in the meantime") from None
+    except DataCorruption as error:
+        raise corrupt(uri) from error
+    except (Forbidden, Unauthorized) as error:
+        raise UnreachableError(
+            f"{uri}: the credentials don't open it (HTTP {error.code}): grant them the role Storage Object "
+            "User on the bucket, or use others"
+        ) from error
+    except GoogleAPICallError as error:
+        if "crc32c" in str(error).lower():
+            raise corrupt(uri) from error
+        raise UnreachableError(f"{uri}: Cloud Storage answered: {error}") from error
+    except GoogleAuthError as error:
+        raise UnreachableError(
+            f"{uri}: no usable Google Cloud credentials ({error}): run gcloud auth application-default "
+            "login, or set GOOGLE_APPLICATION_CREDENTIALS to a service account's key file"
+        ) from error
+    except (RetryError, requests.RequestException) as error:
+        raise UnreachableError(
+            f"{uri}: {os.environ.get(EMULATOR) or 'Cloud Storage'} doesn't answer: check the network"
+            f"{f' and {EMULATOR}' if EMULATOR in os.environ else ''}, and run the same command again"
+        ) from error
+
+
+def corrupt(uri: str) -> CorruptError:
+    """The error of bytes that don't have their object's checksum."""
+    return CorruptError(
+        f"{uri}: the bytes don't have the crc32c that they should: run the same command again"
+    )
+
+
+@cache  # by process, since a connection doesn't survive a fork
+def _client(_pid: int, _emulator: str | None) -> Any:
+    return Client(project=None)  # a project is only needed to create buckets
+
+
+@cache
+def _reached(pid: int, emulator: str | None, name: str) -> Any:
+    uri = f"gs://{name}"
+    try:
+        with translated(uri):
+            found = _client(pid, emulator).bucket(name)
+            # Not `exists`: that wants a permission on the bucket which the roles for objects don't give.
+            next(
+                iter(found.client.list_blobs(found, max_results=1, timeout=TIMEOUT, retry=FIRST_RETRY)), None
+            )
+    except NotFoundError:
+        raise UnreachableError(f"there is no bucket {uri}: create it, or name another") from None
+    return found

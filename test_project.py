@@ -1,4 +1,4 @@
-"""Whole-repo truths: what may import what, what each image holds, and that every list of stages is the same."""
+"""Whole-repo truths: what may import what, what each image holds, and that the lists of stages agree."""
 
 import ast
 import json
@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -163,3 +164,39 @@ def test_a_wrong_run_is_one_clear_line():
     result = run_make("pipeline", "RUN=cloud")
     assert result.returncode == 2
     assert 'RUN is "cloud"; it is one of local, docker, vertex' in result.stderr
+
+
+def tiny_digits(archive: Path) -> None:
+    """Some of three of the embedded digits' classes."""
+    with zipfile.ZipFile(ROOT / "data/sources/digits.zip") as digits, zipfile.ZipFile(archive, "w") as tiny:
+        for label in "012":
+            for name in sorted(name for name in digits.namelist() if name.startswith(f"{label}/"))[:12]:
+                tiny.writestr(name, digits.read(name))
+
+
+def test_the_chain_end_to_end(tmp_path):
+    tiny_digits(tmp_path / "tiny.zip")
+    arguments = [
+        "pipeline",
+        f"DATASET={tmp_path}/tiny.zip",
+        f"ROOT={tmp_path}/root",
+        "GPU=0",
+        "ARGS=--epochs 1 --batch-size 8",
+    ]
+    first = run_make(*arguments)
+    assert first.returncode == 0, first.stderr
+    bundle = tmp_path / "root/models/tiny/vgg16"
+    assert json.loads((bundle / "bundle.json").read_text())["class_names"] == ["0", "1", "2"]
+    assert (bundle / "report/report.html").is_file()
+
+    before = {file: file.stat().st_mtime_ns for file in sorted((tmp_path / "root").rglob("*"))}
+    assert run_make(*arguments).returncode == 0
+    assert before == {file: file.stat().st_mtime_ns for file in sorted((tmp_path / "root").rglob("*"))}
+
+    with zipfile.ZipFile(tmp_path / "tiny.zip") as tiny:
+        (tmp_path / "digit.png").write_bytes(tiny.read(tiny.namelist()[0]))
+    answer = run_make(
+        "predict", f"IMAGE={tmp_path}/digit.png", f"DATASET={tmp_path}/tiny.zip", f"ROOT={tmp_path}/root"
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert "digit.png" in answer.stdout

@@ -1,5 +1,6 @@
 """One behaviour over local paths and a bucket, and what only a network can do wrong."""
 
+import gc
 import os
 import signal
 import subprocess
@@ -230,6 +231,8 @@ def test_a_lost_race_is_a_conflict(between):
         storage.write_bytes(storage.join(bucket, "x"), b"", if_generation_match=7)
 
 
+# Google's client drops the failed answer unread, so its socket is closed by the collector.
+@pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
 def test_a_short_failure_is_sat_out(between):
     failures = []
 
@@ -243,6 +246,7 @@ def test_a_short_failure_is_sat_out(between):
     storage.write_bytes(storage.join(bucket, "x"), b"patience")
     assert storage.read_bytes(storage.join(bucket, "x")) == b"patience"
     assert failures
+    gc.collect()
 
 
 class TestUnreachable:
@@ -251,10 +255,12 @@ class TestUnreachable:
             with pytest.raises(storage.UnreachableError, match=f"there is no bucket {bucket}-2: create it"):
                 verb(f"{bucket}-2/a")
 
-    @pytest.mark.parametrize("status", [401, 403])
-    def test_credentials_that_do_not_open_it(self, between, status):
+    @pytest.mark.parametrize(
+        ("status", "message"), [(401, "no usable Google Cloud credentials"), (403, "don't open it")]
+    )
+    def test_credentials_that_do_not_open_it(self, between, status, message):
         bucket = between(lambda request, body, forward: (status, {}, b"{}"))
-        with pytest.raises(storage.UnreachableError, match=f"don't open it .HTTP {status}.: grant"):
+        with pytest.raises(storage.UnreachableError, match=message):
             storage.write_bytes(storage.join(bucket, "x"), b"")
 
     def test_nobody_answers(self, monkeypatch):

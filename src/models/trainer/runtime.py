@@ -1,0 +1,48 @@
+"""TensorFlow's start: quiet, and with Keras on it. Nothing here imports either before it is asked to."""
+
+import importlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+def load_tensorflow() -> None:
+    """Import TensorFlow and Keras without their chatter; call it before any module that imports them.
+
+    TF_CPP_MIN_LOG_LEVEL is kept where it is set, and then nothing is held back.
+    """
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        _import()
+        return
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # 2 still lets "failed call to cuInit" through
+    with _stderr_held_back():
+        _import()
+
+
+def _import() -> None:
+    for name in ("tensorflow", "keras"):
+        importlib.import_module(name)
+
+
+@contextmanager
+def _stderr_held_back() -> Iterator[None]:
+    """Keep what native code writes to standard error, unless the block fails.
+
+    oneDNN's notice comes before TensorFlow reads its log level, so no variable stops it.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(kept, held.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

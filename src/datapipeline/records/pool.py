@@ -1,0 +1,96 @@
+"""A function mapped over independent tasks by a pool of processes, a bounded number of tasks ahead."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
+from typing import Any, Final, TypeVar
+
+from contracts.errors import StageError
+
+S = TypeVar("S")
+T = TypeVar("T")
+R = TypeVar("R")
+
+AHEAD: Final = 2
+"""Tasks handed out for each process: one that it works on, and the next."""
+
+PRELOAD: Final = ["datapipeline.records.examine", "datapipeline.records.shard"]
+
+
+def default_workers() -> int:
+    """One process a core that this one may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def run(function: Callable[[S, T], R], shared: S, tasks: list[T], workers: int | None) -> Iterator[R]:
+    """Yield `function(shared, task)` for every task, as they finish.
+
+    With one process, or one task, the work is done here.
+
+    Args:
+        function: of a module's top level, so that other processes find it.
+        shared: what every call needs; sent to each process once.
+        tasks: what to map over.
+        workers: processes; None: one a core.
+
+    Raises:
+        StageError: a process died, as when the memory is full.
+        Exception: whatever the function raised first; tasks that weren't begun stay undone.
+    """
+    count = min(workers or default_workers(), len(tasks))
+    if count <= 1:
+        yield from (function(shared, task) for task in tasks)
+        return
+    # Not fork, which copies locks that threads hold; and cheaper than spawn, since imports are done once.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOAD)
+    pool = ProcessPoolExecutor(count, context, initializer=_start, initargs=(shared,))
+    try:
+        yield from _bounded(pool, function, iter(tasks), count * AHEAD)
+    except BrokenProcessPool:
+        raise StageError(
+            "a worker process died, most likely for want of memory: try fewer --workers"
+        ) from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _bounded(
+    pool: ProcessPoolExecutor, function: Callable[[S, T], R], tasks: Iterable[T], ahead: int
+) -> Iterator[R]:
+    tasks = iter(tasks)
+    pending: set[Future[R]] = {pool.submit(_call, function, task) for task in islice(tasks, ahead)}
+    while pending:
+        done, pending = wait(pending, return_when=FIRST_COMPLETED)
+        pending |= {pool.submit(_call, function, task) for task in islice(tasks, len(done))}
+        for future in done:
+            yield future.result()
+
+
+class _Worker:
+    """What a worker process keeps from task to task."""
+
+    shared: Any = None
+
+
+def _start(shared: Any) -> None:
+    _Worker.shared = shared
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    # A parent that was killed can't tell its pool to stop: without this the workers would wait for ever.
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _call(function: Callable[[Any, T], R], task: T) -> R:
+    return function(_Worker.shared, task)

@@ -84,6 +84,8 @@ def corrupt(uri: str) -> CorruptError:
 
 @cache  # by process, since a connection doesn't survive a fork
 def _client(_pid: int, _emulator: str | None) -> Any:
+    # For its traces, which nobody asked for, the client would look each bucket up in a thread.
+    os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
     return Client(project=None)  # a project is only needed to create buckets
 
 

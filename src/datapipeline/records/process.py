@@ -7,6 +7,7 @@ In: a raw folder, or one archive; images in class folders. Out: an interim folde
 import math
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median_low
 from typing import Annotated
 
@@ -78,7 +79,7 @@ def process(input_uri: str, output_uri: str, config: ProcessConfig) -> Manifest:
         _check_classes(raw)
         wanted = {
             "dataset": _dataset(raw),
-            "raw": storage.relative(raw.uri, output_uri),
+            "raw": storage.relative(_absolute(raw.uri), output_uri),
             "source_digest": raw.digest(),
             "seed": config.seed,
             "fractions": config.split,
@@ -158,6 +159,11 @@ def _check_enough(name: str, count: int, fewest: int) -> None:
             f"the class {name!r} has {count} different usable images of its own and needs {fewest} (one for "
             "each of train, val and test at least): add images, or take the folder away"
         )
+
+
+def _absolute(uri: str) -> str:
+    # A relative path would count from the manifest's folder, and mean nothing in a bucket.
+    return uri if storage.is_remote(uri) else str(Path(uri).absolute())
 
 
 def _dataset(raw: RawFolder) -> str:

@@ -186,6 +186,6 @@ def _list_folder(uri: str) -> list[storage.FileInfo]:
     except storage.NotFoundError:
         raise InputError(
             f"{uri} doesn't exist: name a folder of images in class folders, an archive of them, or what "
-            "python -m datapipeline.download.dataloader wrote"
+            "python -m datapipeline.download.dataloader wrote (for build_records: with --raw)"
         ) from None
     return [file for file in files if not naming.is_ignored(file.name)]

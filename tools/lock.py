@@ -101,9 +101,14 @@ def pipfile_hash(pipfile: Path) -> str:
 
 
 def environment(pipfile: Path) -> dict[str, str]:
-    """The variables that point pipenv at a Pipfile, and at no virtual environment but its own."""
+    """The variables that point pipenv at a Pipfile, and at no virtual environment but its own.
+
+    pipenv counts the indexes of pip's configuration as part of the Pipfile: without them its hash is the same
+    on every machine. Behind a mirror, PIPENV_PYPI_MIRROR names it.
+    """
     return {
         **os.environ,
+        "PIP_CONFIG_FILE": os.devnull,
         "PIPENV_PIPFILE": str(pipfile),
         "PIPENV_IGNORE_VIRTUALENVS": "1",
         "PIPENV_VENV_IN_PROJECT": "1",

@@ -2,7 +2,7 @@
 #
 # Variables (give them behind the target: make train DATASET=flowers GPU=2)
 #   DATASET      a name of data/sources, a folder, an archive, an http(s) or gs:// URI     [digits]
-#   ROOT         where everything goes: a folder or gs://bucket/prefix                     [data]
+#   ROOT         where everything goes: a folder or gs://bucket/prefix        [data; docker: gs://chrysalis]
 #   RUN          local, docker or vertex                                                   [local]
 #   MODEL        the architecture: a folder of src/models                                  [vgg16]
 #   RUN_ID       the training run's name                                                   [MODEL]
@@ -17,8 +17,8 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
 DATASET ?= digits
-ROOT ?= data
 RUN ?= local
+ROOT ?= $(if $(filter docker,$(RUN)),gs://chrysalis,data)
 MODEL ?= vgg16
 RUN_ID ?= $(MODEL)
 HOST_GPUS := $(shell nvidia-smi -L 2>/dev/null | grep -c ^GPU)
@@ -41,6 +41,11 @@ SETUP := .venv/.synced-$(ACCELERATOR)
 
 ifeq ($(filter $(RUN),local docker vertex),)
 $(error RUN is "$(RUN)"; it is one of local, docker, vertex)
+endif
+ifneq ($(filter docker vertex,$(RUN)),)
+ifeq ($(filter gs://%,$(ROOT)),)
+$(error ROOT is "$(ROOT)"; with RUN=$(RUN) the stages meet in a bucket: ROOT=gs://bucket/prefix)
+endif
 endif
 
 STAGES := download process records train
@@ -71,6 +76,18 @@ records-local: $(SETUP)
 	@$(PY) -m datapipeline.records.build_records --input $(INTERIM) --output $(PROCESSED) $(call extra,records)
 train-local: $(SETUP)
 	@$(PY) -m models.$(MODEL).train_multi_gpu --gpu $(GPU) --input $(PROCESSED) --output $(MODEL_URI) $(call extra,train)
+
+# In containers; docker-compose.yml says what the variables are. A local data set is mounted.
+LOCAL_DATASET := $(wildcard $(DATASET))
+BUCKET := $(firstword $(subst /, ,$(ROOT:gs://%=%)))
+COMPOSE = NAME=$(NAME) ROOT=$(ROOT) BUCKET=$(BUCKET) RUN_ID=$(RUN_ID) GPU=$(GPU) GIT_COMMIT=$(shell git rev-parse HEAD 2>/dev/null) \
+	$(if $(LOCAL_DATASET),DATASETS=$(dir $(abspath $(DATASET))) DATASET=/datasets/$(notdir $(abspath $(DATASET))),DATASET=$(DATASET)) \
+	ARGS="$(call extra,$*)" docker compose
+.PHONY: $(STAGES:%=%-docker) serve-docker
+$(STAGES:%=%-docker): %-docker:
+	@$(COMPOSE) run --rm --build $*$(if $(filter train0,$*$(GPU)),,$(if $(filter train,$*),-cuda))
+serve-docker: %-docker:
+	@$(COMPOSE) up --build serving
 
 # On Vertex AI: `python -m vertex submit --help` says what CHRYSALIS_PROJECT, _REGION and _IMAGES are.
 .PHONY: $(STAGES:%=%-vertex)
@@ -105,7 +122,8 @@ lint: $(SETUP) ## ruff, mypy --strict, and that the locks fit their Pipfiles
 	@.venv/bin/ruff check
 	@.venv/bin/ruff format --check
 	@.venv/bin/mypy
-	@for pipfile in $$(git ls-files '*Pipfile'); do PIPENV_PIPFILE=$$PWD/$$pipfile $(PIPENV) verify >/dev/null || { echo "$$pipfile changed after its lock: make lock"; exit 1; }; done
+	@# pipenv counts pip's configuration as part of a Pipfile: the locks were made without one.
+	@for pipfile in $$(git ls-files '*Pipfile'); do PIP_CONFIG_FILE=/dev/null PIPENV_PIPFILE=$$PWD/$$pipfile $(PIPENV) verify >/dev/null || { echo "$$pipfile changed after its lock: make lock"; exit 1; }; done
 
 test: $(SETUP) ## every test that needs no container engine and no GPU
 	@.venv/bin/pytest -m "not containers" $(ARGS)

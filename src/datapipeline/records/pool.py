@@ -49,7 +49,7 @@ def run(function: Callable[[S, T], R], shared: S, tasks: list[T], workers: int |
     # Not fork, which copies locks that threads hold; and cheaper than spawn, since imports are done once.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOAD)
-    pool = ProcessPoolExecutor(count, context, initializer=_start, initargs=(shared,))
+    pool = ProcessPoolExecutor(count, context, initializer=_start, initargs=(shared, dict(os.environ)))
     try:
         yield from _bounded(pool, function, iter(tasks), count * AHEAD)
     except BrokenProcessPool:
@@ -78,7 +78,9 @@ class _Worker:
     shared: Any = None
 
 
-def _start(shared: Any) -> None:
+def _start(shared: Any, environment: dict[str, str]) -> None:
+    os.environ.clear()  # the fork server keeps the environment that it was first started in
+    os.environ.update(environment)
     _Worker.shared = shared
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     threading.Thread(target=_end_with_parent, daemon=True).start()

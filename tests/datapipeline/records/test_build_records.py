@@ -1,0 +1,262 @@
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from contracts import records, storage
+from contracts.dataset import SPLITS, Manifest, ShardIndex
+from contracts.errors import InputError, StageError
+from datapipeline.records.build_records import BuildConfig, build_records, default_image_size
+from datapipeline.records.examples import read_examples
+from datapipeline.records.process import ProcessConfig, process
+from imaging import decode, encode_jpeg, resize
+
+CONFIG = BuildConfig(shards=4, workers=1)
+
+KEYS = {
+    **dict.fromkeys((records.ENCODED, records.TEXT, records.FORMAT, records.FILENAME), tf.string),
+    **dict.fromkeys((records.LABEL, records.HEIGHT, records.WIDTH), tf.int64),
+}
+
+
+@pytest.fixture(scope="module")
+def interim(flowers, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("interim") / "flowers"
+    process(str(flowers), str(folder), ProcessConfig(workers=1))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def processed(interim, tmp_path_factory) -> Path:
+    """A finished folder. Not to be changed."""
+    folder = tmp_path_factory.mktemp("processed") / "flowers"
+    build_records(str(interim), str(folder), CONFIG)
+    return folder
+
+
+@pytest.fixture
+def out(processed, tmp_path) -> Path:
+    """A copy of `processed` to be changed."""
+    return Path(shutil.copytree(processed, tmp_path / "processed"))
+
+
+def contents(folder) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def read_with_tensorflow(folder, names):
+    spec = {key: tf.io.FixedLenFeature([], kind) for key, kind in KEYS.items()}
+    dataset = tf.data.TFRecordDataset([str(folder / name) for name in names])
+    return list(dataset.map(lambda row: tf.io.parse_single_example(row, spec)).as_numpy_iterator())
+
+
+def test_tensorflow_reads_every_shard_back(flowers, interim, processed):
+    index, manifest = ShardIndex.read(str(processed)), Manifest.read(str(interim))
+    assert set(contents(processed)) == {
+        "index.json",
+        *(shard.name for shards in index.shards.values() for shard in shards),
+    }
+    assert (index.manifest_digest, index.class_names) == (manifest.digest, manifest.class_names)
+    expected = {row.path: row for row in read_examples(str(interim), manifest)}
+    for split in SPLITS:
+        for number, shard in enumerate(index.shards[split]):
+            assert shard.name == records.shard_name(split, number, 4)
+            rows = read_with_tensorflow(processed, [shard.name])
+            assert len(rows) == shard.examples
+            histogram = np.bincount([row[records.LABEL] for row in rows], minlength=3)
+            assert tuple(histogram) == shard.class_histogram
+            assert shard.bytes == (processed / shard.name).stat().st_size
+            assert shard.crc32c == storage.checksum(processed / shard.name)
+            for row in rows:
+                example = expected.pop(row[records.FILENAME].decode())
+                assert example.split == split
+                assert row[records.LABEL] == example.label
+                assert row[records.TEXT].decode() == example.class_name
+                assert row[records.FORMAT] == b"jpeg"
+                pixels = tf.io.decode_jpeg(row[records.ENCODED], dct_method="INTEGER_ACCURATE").numpy()
+                assert pixels.shape == (row[records.HEIGHT], row[records.WIDTH], 3)
+                assert min(pixels.shape[:2]) == index.image_size == 32
+                source = decode((flowers / example.path).read_bytes()).pixels
+                assert row[records.ENCODED] == encode_jpeg(resize(source, 32, "shorter-side"), 90)
+    assert not expected
+    sizes = [[shard.examples for shard in shards] for shards in index.shards.values()]
+    assert all(max(some) - min(some) <= 1 for some in sizes)
+
+
+def test_any_number_of_processes_gives_the_same_bytes(interim, processed, tmp_path):
+    build_records(str(interim), str(tmp_path / "two"), BuildConfig(shards=4, workers=2))
+    assert contents(tmp_path / "two") == contents(processed)
+
+
+def test_a_bucket_gets_the_same_bytes(flowers, processed, bucket):
+    names = [path.relative_to(flowers).as_posix() for path in flowers.rglob("*.*") if path.is_file()]
+    storage.upload_many(flowers, names, f"{bucket}/raw/flowers")
+    raw, interim, out = (f"{bucket}/{stage}/flowers" for stage in ("raw", "interim", "processed"))
+    process(raw, interim, ProcessConfig(workers=2))
+    build_records(interim, out, BuildConfig(shards=4, workers=2))
+    assert {
+        file.name: storage.read_bytes(storage.join(out, file.name)) for file in storage.list_files(out)
+    } == (contents(processed))
+
+
+def test_a_finished_folder_is_left_alone(interim, out, capsys):
+    before = {path: path.stat().st_mtime_ns for path in out.iterdir()}
+    build_records(str(interim), str(out), CONFIG)
+    assert "up to date" in capsys.readouterr().err
+    assert {path: path.stat().st_mtime_ns for path in out.iterdir()} == before
+
+
+def test_only_missing_and_damaged_shards_are_built_again(interim, processed, out):
+    flipped, missing, cut = (out / records.shard_name("train", number, 4) for number in range(3))
+    data = bytearray(flipped.read_bytes())
+    data[len(data) // 2] ^= 1
+    flipped.write_bytes(data)
+    missing.unlink()
+    cut.write_bytes(cut.read_bytes()[:-100])
+    before = {path.name: path.stat().st_mtime_ns for path in out.iterdir()}
+    build_records(str(interim), str(out), CONFIG)
+    assert contents(out) == contents(processed)
+    touched = {path.name for path in out.iterdir() if before.get(path.name) != path.stat().st_mtime_ns}
+    assert touched == {"index.json", flipped.name, missing.name, cut.name}
+
+
+def test_other_settings_replace_the_shards_and_nothing_else(interim, out):
+    (out / "notes.txt").write_text("mine")
+    index = build_records(
+        str(interim), str(out), BuildConfig(shards=2, image_size=16, resize="crop", workers=1)
+    )
+    names = {shard.name for shards in index.shards.values() for shard in shards}
+    assert set(contents(out)) == names | {"index.json", "notes.txt"}
+    for row in read_with_tensorflow(out, sorted(names)):
+        assert (row[records.HEIGHT], row[records.WIDTH]) == (16, 16)
+
+
+def slowly_killed(interim, out, arguments=(), after=3):
+    """Start the command and kill it, with no chance to clean up, when some shards are there."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3] / "src")}
+    command = [
+        sys.executable,
+        "-m",
+        "datapipeline.records.build_records",
+        "--input",
+        interim,
+        "--output",
+        out,
+    ]
+    process = subprocess.Popen(
+        [*map(str, command), *map(str, arguments)],
+        env=environment,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 60
+    while (
+        process.poll() is None and len(list(out.glob("*.tfrecord"))) < after and time.monotonic() < deadline
+    ):
+        time.sleep(0.002)
+    process.kill()
+    process.communicate()  # ends when the last of its workers has closed the pipe: none is left behind
+    return process.returncode
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_killed_and_run_again_the_bytes_are_the_same(interim, tmp_path, workers):
+    config = BuildConfig(shards=24, workers=1)
+    build_records(str(interim), str(tmp_path / "whole"), config)
+    out = tmp_path / "killed"
+    out.mkdir()
+    code = slowly_killed(interim, out, ["--shards", 24, "--workers", workers])
+    assert code == -signal.SIGKILL
+    assert not (out / "index.json").exists()
+    kept = {path: path.stat().st_mtime_ns for path in out.glob("*.tfrecord")}
+    assert 3 <= len(kept) < len(list((tmp_path / "whole").glob("*.tfrecord")))
+    build_records(str(interim), str(out), config)
+    for partial in out.glob(".*.partial"):
+        partial.unlink()  # a killed writer's scrap: under no final name
+    assert contents(out) == contents(tmp_path / "whole")
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept, "finished shards are kept"
+
+
+def test_shards_of_a_run_with_other_settings_are_not_carried_on(interim, tmp_path):
+    """Killed at one quality, started again at another: the same names and keys, but not the same bytes."""
+    out = tmp_path / "out"
+    out.mkdir()
+    slowly_killed(interim, out, ["--shards", 24, "--workers", 1, "--quality", 20])
+    config = BuildConfig(shards=24, workers=1)
+    build_records(str(interim), str(out), config)
+    build_records(str(interim), str(tmp_path / "whole"), config)
+    assert {path.name: path.read_bytes() for path in out.glob("*.tfrecord")} == {
+        path.name: path.read_bytes() for path in (tmp_path / "whole").glob("*.tfrecord")
+    }
+
+
+def test_an_image_that_changed_since_is_named(raw, tmp_path):
+    interim, out = str(tmp_path / "interim"), str(tmp_path / "out")
+    process(str(raw), interim, ProcessConfig(workers=1))
+    (raw / "photos/rose/000.png").write_bytes(b"")
+    with pytest.raises(StageError, match=r"photos/rose/000\.png was changed"):
+        build_records(interim, out, BuildConfig(workers=2))
+    assert ShardIndex.read_if_there(out) is None
+    shutil.rmtree(raw)
+    with pytest.raises(InputError, match="doesn't exist"):
+        build_records(interim, out, BuildConfig(workers=1))
+
+
+def test_the_raw_data_may_have_moved(raw, tmp_path, processed):
+    process(str(raw), str(tmp_path / "interim"), ProcessConfig(workers=1))
+    moved = raw.rename(tmp_path / "elsewhere")
+    build_records(
+        str(tmp_path / "interim"), str(tmp_path / "out"), BuildConfig(raw=str(moved), shards=4, workers=1)
+    )
+    assert contents(tmp_path / "out") == contents(processed)
+
+
+@pytest.mark.parametrize(("median", "size"), [(8, 32), (32, 32), (33, 64), (224, 224), (500, 256)])
+def test_the_default_size_is_the_images_own(median, size):
+    assert default_image_size(median) == size
+
+
+def test_the_command_line(interim, processed, tmp_path, command):
+    done = command("build_records", "--input", interim, "--output", tmp_path / "out", "--shards", 4)
+    assert done.returncode == 0, done.stderr
+    assert contents(tmp_path / "out") == contents(processed)
+
+
+def edited(interim):
+    (interim / "val.csv").write_text("path\n")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "arguments", "message"),
+    [
+        (shutil.rmtree, [], "holds no manifest.json"),
+        (lambda interim: (interim / "test.csv").unlink(), [], "test.csv doesn't exist"),
+        (edited, [], "aren't those that its manifest.json describes"),
+        (lambda interim: None, ["--resize", "bigger"], "shorter-side"),
+        (lambda interim: None, ["--quality", "101"], "--quality"),
+        (lambda interim: None, ["--raw", "nowhere"], "nowhere doesn't exist"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(interim, tmp_path, command, spoil, arguments, message):
+    folder = Path(shutil.copytree(interim, tmp_path / "interim"))
+    spoil(folder)
+    done = command("build_records", "--input", folder, "--output", tmp_path / "out", *arguments)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert message in done.stderr
+    assert not list((tmp_path / "out").glob("*.tfrecord"))
+    assert not (tmp_path / "out" / "index.json").exists()
+
+
+def test_the_stage_needs_no_tensorflow():
+    modules = "datapipeline.records.process, datapipeline.records.build_records"
+    code = f"import sys, {modules}; sys.exit('tensorflow' in sys.modules)"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3] / "src")}
+    assert subprocess.run([sys.executable, "-c", code], env=environment).returncode == 0

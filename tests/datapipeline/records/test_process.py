@@ -1,0 +1,177 @@
+import csv
+import json
+import shutil
+
+import pytest
+from PIL import Image
+
+from contracts import storage
+from contracts.dataset import SPLITS, Example, Manifest
+from contracts.errors import InputError
+from datapipeline.records.examples import read_examples
+from datapipeline.records.process import ProcessConfig, process
+
+CONFIG = ProcessConfig(workers=1)
+
+
+def contents(folder) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "interim" / "flowers"
+
+
+def test_every_image_is_described_and_on_one_side(flowers, out):
+    manifest = process(str(flowers), str(out), CONFIG)
+    assert set(contents(out)) == {
+        *("train.csv", "val.csv", "test.csv", "manifest.json", "rejected.csv", "report.html")
+    }
+    assert manifest.class_names == ("daisy", "rose", "tulip")
+    assert Manifest.read(str(out)) == manifest
+    rows = []
+    for split in SPLITS:
+        with (out / f"{split}.csv").open(newline="") as file:
+            table = csv.DictReader(file)
+            assert table.fieldnames == list(Example.model_fields)
+            part = list(table)
+        assert [row["path"] for row in part] == sorted(row["path"] for row in part)
+        assert {row["split"] for row in part} == {split}
+        rows += part
+        for name in manifest.class_names:
+            count = sum(row["class_name"] == name for row in part)
+            assert manifest.counts[split][name] == count >= 1
+    assert sorted(row["path"] for row in rows) == sorted(
+        path.relative_to(flowers).as_posix() for path in flowers.rglob("*/*/*.*")
+    )
+    for row in rows:
+        with Image.open(flowers / row["path"]) as image:
+            assert (int(row["width"]), int(row["height"]), row["format"]) == (*image.size, image.format)
+        assert manifest.class_names[int(row["label"])] == row["class_name"]
+
+
+def test_any_number_of_processes_and_any_place_give_the_same(flowers, tmp_path, bucket):
+    process(str(flowers), str(tmp_path / "interim/flowers"), CONFIG)
+    process(str(flowers), str(tmp_path / "again/flowers"), ProcessConfig(workers=2))
+    expected = contents(tmp_path / "interim/flowers")
+    assert contents(tmp_path / "again/flowers") == expected
+    names = [path.relative_to(flowers).as_posix() for path in flowers.rglob("*.*") if path.is_file()]
+    storage.upload_many(flowers, names, f"{bucket}/raw/flowers")
+    process(f"{bucket}/raw/flowers", f"{bucket}/interim/flowers", ProcessConfig(workers=2))
+    remote = {name: storage.read_bytes(f"{bucket}/interim/flowers/{name}") for name in expected}
+    manifests = [json.loads(files.pop("manifest.json")) for files in (remote, expected)]
+    assert manifests[0].pop("raw") == "../../raw/flowers"
+    manifests[1].pop("raw")
+    assert manifests[0] == manifests[1]
+    assert remote == expected
+
+
+def test_copies_are_on_one_side_and_bad_files_are_named(raw, out):
+    first = sorted((raw / "photos/rose").iterdir())[0]
+    for number in range(5):
+        shutil.copy(first, raw / f"photos/rose/copy{number}.png")
+    shutil.copy(first, raw / "photos/tulip/mislabelled.png")
+    (raw / "photos/rose/cut.jpg").write_bytes((raw / "photos/rose/001.jpg").read_bytes()[:500])
+    (raw / "photos/rose/page.jpg").write_text("<html>")
+    (raw / "photos/rose/nothing.jpg").write_bytes(b"")
+    manifest = process(str(raw), str(out), CONFIG)
+    examples = read_examples(str(out), manifest)
+    same = [
+        row
+        for row in examples
+        if row.sha256 == next(e.sha256 for e in examples if e.path.endswith("copy0.png"))
+    ]
+    assert len(same) == 7
+    assert len({row.split for row in same}) == 1
+    assert (out / "rejected.csv").read_text().splitlines() == [
+        "path,reason",
+        "photos/rose/cut.jpg,truncated",
+        "photos/rose/nothing.jpg,empty",
+        "photos/rose/page.jpg,not an image",
+    ]
+    assert manifest.rejected == 3
+    report = (out / "report.html").read_text()
+    assert "photos/rose/cut.jpg" in report
+    assert "data:image/jpeg;base64," in report
+    assert "http" not in report
+
+
+def test_a_second_run_is_up_to_date_until_something_changes(raw, out, capsys):
+    process(str(raw), str(out), CONFIG)
+    before = {path: path.stat().st_mtime_ns for path in out.iterdir()}
+    capsys.readouterr()
+    process(str(raw), str(out), CONFIG)
+    assert "up to date" in capsys.readouterr().err
+    assert {path: path.stat().st_mtime_ns for path in out.iterdir()} == before
+
+    for change in (
+        lambda: (raw / "photos/rose/000.png").unlink(),
+        lambda: (out / "val.csv").write_text("path\n"),
+        lambda: (out / "report.html").unlink(),
+    ):
+        change()
+        process(str(raw), str(out), CONFIG)
+        assert "up to date" not in capsys.readouterr().err
+    assert process(str(raw), str(out), ProcessConfig(seed=1, workers=1)).seed == 1
+    assert Manifest.read(str(out)).seed == 1
+
+
+def test_an_interrupted_rerun_leaves_no_manifest_over_mixed_files(raw, out, monkeypatch):
+    process(str(raw), str(out), CONFIG)
+    (out / "rejected.csv").unlink()
+    (out / "rejected.csv").mkdir()  # a disk that refuses one of the files
+    with pytest.raises(OSError, match=r"rejected\.csv"):
+        process(str(raw), str(out), ProcessConfig(seed=1, workers=1))
+    assert Manifest.read_if_there(str(out)) is None
+
+
+@pytest.mark.parametrize("split", [(0.5, 0.5, 0.5), (1, 0, 0), (0.8, 0.3, -0.1)])
+def test_fractions_must_add_up(split):
+    with pytest.raises(InputError, match="add up to 1"):
+        ProcessConfig(split=split)
+
+
+def few(tmp_path):
+    for name, count in (("many", 5), ("few", 2)):
+        (tmp_path / name).mkdir()
+        for number in range(count):
+            Image.new("RGB", (9, 9), (number, 0, len(name))).save(tmp_path / name / f"{number}.png")
+    shutil.copy(tmp_path / "few/0.png", tmp_path / "few/copy.png")
+
+
+def one_class(tmp_path):
+    few(tmp_path)
+    shutil.rmtree(tmp_path / "few")
+
+
+@pytest.mark.parametrize(
+    ("prepare", "name", "message"),
+    [
+        (lambda folder: None, "missing", "doesn't exist"),
+        (lambda folder: None, "", "holds no images in class folders"),
+        (lambda folder: (folder / "a.zip").write_text("no"), "", "isn't an archive that can be read"),
+        (lambda folder: (folder / "a.rar").write_text("no"), "a.rar", "neither a folder nor an archive"),
+        (one_class, "", "holds one class only, 'many'"),
+        (few, "", "the class 'few' has 2 different usable images"),
+        (lambda folder: Image.new("L", (9, 9)).save(folder / "a.png"), "", "a.png: in no class folder"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(tmp_path, out, command, prepare, name, message):
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    prepare(raw)
+    done = command("process", "--input", raw / name, "--output", out, "--workers", 1)
+    assert done.returncode == 2
+    complaint = done.stderr.splitlines()[-1]
+    assert complaint.startswith("python -m datapipeline.records.process: ")
+    assert message in complaint
+    assert "Traceback" not in done.stderr
+    assert not out.exists() or not contents(out)
+
+
+def test_the_command_line(flowers, out, command):
+    done = command("process", "--input", flowers, "--output", out, "--split", 0.6, 0.2, 0.2, "--seed", 7)
+    assert done.returncode == 0, done.stderr
+    manifest = Manifest.read(str(out))
+    assert (manifest.fractions, manifest.seed) == ((0.6, 0.2, 0.2), 7)

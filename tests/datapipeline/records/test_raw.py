@@ -1,0 +1,134 @@
+import io
+import tarfile
+import zipfile
+
+import pytest
+
+from contracts import storage
+from contracts.errors import InputError
+from datapipeline.records.archives import UnreadableError
+from datapipeline.records.raw import RawFolder
+
+
+def members(flowers):
+    return sorted(path for path in flowers.rglob("*") if path.is_file())
+
+
+def pack(flowers, target):
+    """All of `flowers` as an archive of the kind that the target's name says."""
+    if target.suffix == ".zip":
+        with zipfile.ZipFile(target, "w") as archive:
+            for path in members(flowers):
+                archive.write(path, path.relative_to(flowers))
+            archive.writestr("__MACOSX/photos/rose/._000.png", b"junk")
+    else:
+        kind = {"tar": "", "gz": "gz", "tgz": "gz", "bz2": "bz2", "xz": "xz"}[target.name.rsplit(".", 1)[1]]
+        with tarfile.open(target, f"w:{kind}") as archive:
+            for path in members(flowers):
+                archive.add(path, f"./{path.relative_to(flowers)}")
+    return target
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tar", "a.tar.gz", "a.tgz", "a.tar.bz2", "a.tar.xz"])
+@pytest.mark.parametrize("direct", [True, False])
+def test_an_archive_holds_what_the_folder_holds(flowers, tmp_path, name, direct):
+    archive = pack(flowers, tmp_path / name)
+    with RawFolder(str(flowers)) as plain, RawFolder(str(archive if direct else tmp_path)) as packed:
+        assert len(plain.images) == 120
+        assert {image.class_name for image in packed.images} == {"daisy", "rose", "tulip"}
+        assert sorted(image.path for image in packed.images) == sorted(
+            f"{name}::{image.path}" for image in plain.images
+        )
+        for image in plain.images:
+            assert packed.read(f"{name}::{image.path}") == plain.read(image.path)
+        assert not plain.rejected
+        assert not packed.rejected
+    assert [path.name for path in tmp_path.iterdir()] == [name], "nothing is unpacked beside it"
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tar.gz", "a.tar"])
+@pytest.mark.parametrize("fetch", [True, False])
+def test_archives_in_a_bucket_are_read(flowers, tmp_path, bucket, name, fetch):
+    storage.upload(pack(flowers, tmp_path / name), f"{bucket}/raw/{name}")
+    with RawFolder(f"{bucket}/raw", fetch=fetch) as remote, RawFolder(str(tmp_path)) as local:
+        assert remote.images == local.images
+        assert remote.digest() == local.digest()
+        path = local.images[50].path
+        assert remote.read(path) == local.read(path)
+
+
+def test_what_is_no_image_is_named_and_papers_are_not(tmp_path):
+    for name in ("rose/1.png", "top.png", "rose/notes.docx", "README.md", "rose/LICENSE", "source.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    with zipfile.ZipFile(tmp_path / "license.zip", "w") as archive:
+        for name in (
+            "../rose/2.png",
+            "/rose/3.png",
+            "rose/inner.zip",
+            "rose\\4.png",
+            "rose/license_plate.png",
+        ):
+            archive.writestr(name, b"x")
+    with RawFolder(str(tmp_path)) as raw:
+        found = sorted(image.path for image in raw.images)
+        assert found == ["license.zip::rose/4.png", "license.zip::rose/license_plate.png", "rose/1.png"]
+        assert {row.path: row.reason for row in raw.rejected} == {
+            "top.png": "in no class folder",
+            "rose/notes.docx": "not an image, by its name",
+            "license.zip::../rose/2.png": "a path that leads out of its folder",
+            "license.zip::/rose/3.png": "a path that leads out of its folder",
+            "license.zip::rose/inner.zip": "an archive inside an archive",
+        }
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tar", "a.tar.gz", "a.tar.bz2", "a.tar.xz"])
+def test_what_is_no_archive_is_refused(tmp_path, name):
+    (tmp_path / name).write_bytes(b"<html>Sign in to download</html>" * 100)
+    with pytest.raises(InputError, match=r"isn't an archive that can be read"), RawFolder(str(tmp_path)):
+        pass
+
+
+@pytest.mark.parametrize("name", ["a.tar.gz", "a.zip"])
+def test_a_download_that_broke_off_is_refused(flowers, tmp_path, name):
+    whole = pack(flowers, tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match=r"isn't an archive that can be read"), RawFolder(str(tmp_path)):
+        pass
+
+
+def test_a_damaged_member_does_not_spoil_the_rest(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("rose/1.png", b"A" * 100)
+        archive.writestr("rose/2.png", b"B" * 100)
+    data = (tmp_path / "a.zip").read_bytes()
+    (tmp_path / "a.zip").write_bytes(data.replace(b"A" * 100, b"A" * 99 + b"C"))
+    with RawFolder(str(tmp_path)) as raw:
+        assert raw.read("a.zip::rose/2.png") == b"B" * 100
+        with pytest.raises(UnreadableError, match="damaged"):
+            raw.read("a.zip::rose/1.png")
+
+
+def test_links_in_a_tar_lead_nowhere(tmp_path):
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        link = tarfile.TarInfo("rose/1.png")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(link)
+        plain = tarfile.TarInfo("rose/2.png")
+        plain.size = 3
+        archive.addfile(plain, io.BytesIO(b"abc"))
+    with RawFolder(str(tmp_path)) as raw:
+        assert [image.path for image in raw.images] == ["a.tar::rose/2.png"]
+        assert [row.reason for row in raw.rejected] == ["a link or a device"]
+
+
+def test_the_digest_notices_an_edit_that_keeps_the_size(raw):
+    with RawFolder(str(raw)) as folder:
+        before = folder.digest()
+    (raw / "photos" / "LICENSE.txt").write_text("a paper, of no account")
+    with RawFolder(str(raw)) as folder:
+        assert folder.digest() == before
+    image = raw / "photos/rose/000.png"
+    image.write_bytes(image.read_bytes()[:-1] + b"?")
+    with RawFolder(str(raw)) as folder:
+        assert folder.digest() != before

@@ -115,6 +115,7 @@ def _same(one: Path, other: Path) -> bool:
 def _temporary(target: Path) -> Iterator[Path]:
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.{os.getpid()}{PARTIAL}")
+    partial.unlink(missing_ok=True)  # of a killed run: in a container every process has the same number
     try:
         yield partial
     finally:

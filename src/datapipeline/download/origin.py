@@ -1,0 +1,112 @@
+"""What a `--source` means: which files there are to fetch, from where, and what is known of them before."""
+
+import tarfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urlsplit
+
+from contracts import storage
+from contracts.dataset import Source
+from contracts.errors import InputError
+from contracts.storage import FileInfo
+from datapipeline.download import catalogue
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Files to fetch."""
+
+    uri: str
+    """What `source.json` will name; two origins with the same are the same."""
+    folder: str | None
+    """The path or gs:// prefix that the files lie in; None: `address` is one file, fetched over HTTP."""
+    files: tuple[FileInfo, ...]
+    """Sizes and checksums as far as they are known: over HTTP, 0 bytes means that nobody stated them."""
+    address: str = ""
+    sha256: str | None = None
+    licence: str | None = None
+    citation: str | None = None
+
+
+def find(source: str, folder: Path) -> Origin:
+    """Look `source` up: a name of the catalogue in `folder`, a path, an http(s) address or a gs:// URI.
+
+    Raises:
+        InputError: there is nothing to fetch, or a file that is no archive.
+    """
+    if not source.strip():
+        raise InputError("--source is empty: give a name of the catalogue, a path or an address")
+    if _is_http(source):
+        return _over_http(source)
+    if storage.is_remote(source):
+        return _in_storage(source.rstrip("/"))
+    if source in catalogue.names(folder):
+        return _in_catalogue(source, folder)
+    if Path(source).exists():
+        return _in_storage(Path(source).resolve().as_posix())
+    raise catalogue.unknown(source, folder)
+
+
+def check_archive(path: str | Path, name: str) -> None:
+    """Refuse a file that is neither zip nor tar, by its content; `name` is for the message."""
+    with storage.open_read(str(path)) as file:
+        if zipfile.is_zipfile(file):
+            return
+        file.seek(0)
+        if tarfile.is_tarfile(file):
+            return
+        file.seek(0)
+        start = file.read(20)
+    raise InputError(
+        f"{name} is no archive (expected zip, tar or tar.gz; it starts with {start!r}): "
+        "name an archive, or a folder of images in class folders"
+    )
+
+
+def _is_http(source: str) -> bool:
+    return source.startswith(("http://", "https://"))
+
+
+def _in_catalogue(name: str, folder: Path) -> Origin:
+    entry = catalogue.read(name, folder)
+    stated = {"sha256": entry.sha256, "licence": entry.licence, "citation": entry.citation}
+    if _is_http(entry.url):
+        file = FileInfo(_file_name(entry.url), entry.bytes, None, 0)
+        return Origin(entry.url, None, (file,), address=entry.url, **stated)
+    if not (folder / entry.url).is_file():
+        raise InputError(f"the catalogue's {name} lacks its file {folder / entry.url}: restore it")
+    file = storage.stat(str(folder / entry.url))
+    return Origin(f"catalogue:{name}", str(folder), (file,), **stated)
+
+
+def _over_http(address: str) -> Origin:
+    parts = urlsplit(address)
+    public = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()  # no password in source.json
+    return Origin(public, None, (FileInfo(_file_name(address), 0, None, 0),), address=address)
+
+
+def _file_name(address: str) -> str:
+    name = PurePosixPath(unquote(urlsplit(address).path)).name
+    if not name:
+        raise InputError(f"{address} names no file: give the address of an archive")
+    return name
+
+
+def _in_storage(uri: str) -> Origin:
+    if storage.exists(uri):
+        check_archive(uri, uri)
+        return Origin(uri, uri.rpartition("/")[0] or "/", (storage.stat(uri),))
+    files = tuple(file for file in storage.list_files(uri) if not _is_junk(file.name))
+    if not files:
+        raise InputError(f"{uri} holds no files: name a folder of images in class folders, or an archive")
+    return Origin(uri, uri, files)
+
+
+def _is_junk(name: str) -> bool:
+    """Whether a file is what desktops leave behind, or the document of a raw folder that is a source."""
+    parts = name.split("/")
+    hidden = any(part.startswith(".") for part in parts)
+    return (
+        hidden or name == Source.file_name or not {"__MACOSX", "Thumbs.db", "desktop.ini"}.isdisjoint(parts)
+    )

@@ -24,7 +24,7 @@ class TrainConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    epochs: PositiveInt = Field(default=12, description="Epochs; with --weights, of the fine-tuning.")
+    epochs: PositiveInt = Field(default=8, description="Epochs; with --weights, of the fine-tuning.")
     batch_size: PositiveInt = Field(default=64, description="Images a step, over all devices together.")
     learning_rate: PositiveFloat = Field(default=2e-4, description="Highest rate.")
     weights: str = Field(

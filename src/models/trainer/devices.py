@@ -4,6 +4,7 @@ MirroredStrategy over devices that aren't there says "2 replicas" and then hangs
 takes the CPU. Nothing else here asks TensorFlow which devices there are.
 """
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,8 +29,14 @@ def strategy_for(gpu: int, devices: Sequence[str] | None = None) -> Any:
     if devices is None:
         devices = _gpus(gpu)
     if len(devices) > 1:
-        return tf.distribute.MirroredStrategy(list(devices))
+        return _mirrored(tuple(devices))
     return tf.distribute.get_strategy()
+
+
+@functools.cache
+def _mirrored(devices: tuple[str, ...]) -> Any:
+    """One strategy a process: the reductions of a second one bear the same numbers as the first's, and mix."""
+    return tf.distribute.MirroredStrategy(list(devices))
 
 
 def has_gpu() -> bool:

@@ -54,7 +54,7 @@ class Session:
         batch = BatchSize(config.batch_size, self._strategy.num_replicas_in_sync)
         self._data = Data(index, shards, image_size, batch)
         keras.utils.set_random_seed(config.seed)
-        with self._strategy.scope(), _policy(config.precision):
+        with self._strategy.scope(), policy(config.precision):
             self._network = self._build()
             load_weights(self._network, config.weights, architecture)
         if not plan(config):
@@ -182,7 +182,7 @@ class Session:
 
 
 @contextmanager
-def _policy(precision: str) -> Iterator[None]:
+def policy(precision: str) -> Iterator[None]:
     """Have layers that are built in the block compute in `precision`, with weights in float32."""
     kept = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float32" if precision == "float32" else f"mixed_{precision}")

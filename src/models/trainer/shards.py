@@ -3,7 +3,7 @@
 import hashlib
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from contracts import storage
@@ -35,14 +35,15 @@ def digest_of(index: ShardIndex) -> str:
     return hashlib.sha256(index.to_json()).hexdigest()
 
 
-def local_shards(uri: str, index: ShardIndex) -> Shards:
-    """Give every shard as a local path; those of a bucket are fetched to a cache first, and verified.
+def local_shards(uri: str, index: ShardIndex, splits: Collection[Split] = SPLITS) -> Shards:
+    """Give the shards of some splits as local paths; those of a bucket are fetched first, and verified.
 
     Raises:
         InputError: a shard is missing, or isn't the one that the index describes.
     """
-    folder = _fetched(uri, index) if storage.is_remote(uri) else Path(uri)
-    for shard in _all(index):
+    wanted = [shard for split in splits for shard in index.shards.get(split, ())]
+    folder = _fetched(uri, index, wanted) if storage.is_remote(uri) else Path(uri)
+    for shard in wanted:
         path = folder / shard.name
         size = path.stat().st_size if path.is_file() else None
         if size != shard.bytes:
@@ -50,13 +51,13 @@ def local_shards(uri: str, index: ShardIndex) -> Shards:
             raise InputError(
                 f"{path} should have {shard.bytes} bytes, but {found}: run {ShardIndex.made_by} again"
             )
-    return {split: [str(folder / shard.name) for shard in index.shards[split]] for split in SPLITS}
+    return {split: [str(folder / shard.name) for shard in index.shards.get(split, ())] for split in splits}
 
 
 def damaged(paths: Shards, index: ShardIndex) -> StageError:
     """Explain a read that failed: which shard's bytes aren't those that were written."""
-    for split in SPLITS:
-        for path, shard in zip(paths[split], index.shards[split], strict=True):
+    for split, files in paths.items():
+        for path, shard in zip(files, index.shards.get(split, ()), strict=True):
             if storage.checksum(Path(path)) != shard.crc32c:
                 return StageError(
                     f"the shard {path} is damaged (its crc32c differs from the index's): delete it and run "
@@ -65,11 +66,11 @@ def damaged(paths: Shards, index: ShardIndex) -> StageError:
     return StageError("a shard could not be read although its checksum is right: is the disk failing?")
 
 
-def _fetched(uri: str, index: ShardIndex) -> Path:
+def _fetched(uri: str, index: ShardIndex, wanted: Collection[Shard]) -> Path:
     folder = _cache() / digest_of(index)[:16]
-    log("fetching shards", uri=uri, bytes=sum(shard.bytes for shard in _all(index)))
-    storage.download_many(uri, [shard.name for shard in _all(index)], folder)
-    for shard in _all(index):
+    log("fetching shards", uri=uri, bytes=sum(shard.bytes for shard in wanted))
+    storage.download_many(uri, [shard.name for shard in wanted], folder)
+    for shard in wanted:
         if storage.checksum(folder / shard.name) != shard.crc32c:
             (folder / shard.name).unlink()
             raise InputError(
@@ -87,7 +88,3 @@ def _cache() -> Path:
     except OSError:  # a container's user may have no home
         return Path(tempfile.mkdtemp(prefix="chrysalis-shards-"))
     return folder
-
-
-def _all(index: ShardIndex) -> list[Shard]:
-    return [shard for split in SPLITS for shard in index.shards[split]]

@@ -1,6 +1,9 @@
 """`--weights`: published ones, or a file's, into a fresh network. Classes and image size may differ."""
 
+import contextlib
+import os
 import socket
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -106,7 +109,7 @@ def _published(architecture: Architecture) -> Path:
             f"{architecture.name} has no published weights: use --weights none, or a file's path"
         )
     try:
-        with _impatient():
+        with _impatient(), contextlib.redirect_stdout(sys.stderr):  # Keras prints a bar
             return Path(_download(published))
     except Exception as error:  # noqa: BLE001 - Keras raises a bare one when it can't reach the file
         reason = " ".join(str(error).split())[:200]
@@ -123,7 +126,7 @@ def _download(published: Pretrained) -> str:
 
 
 def _keras_home() -> str:
-    return str(keras.config.keras_home()) if hasattr(keras.config, "keras_home") else "~/.keras"
+    return os.environ.get("KERAS_HOME", "~/.keras")
 
 
 @contextmanager

@@ -68,7 +68,8 @@ def build_records_cli(
 ) -> None:
     """Build the TFRecord shards of a processed data set.
 
-    Examples:
+    For example:
+
     python -m datapipeline.records.build_records --input data/interim/digits --output data/processed/digits
 
     python -m datapipeline.records.build_records --input gs://b/interim/flowers --output gs://b/processed/flowers

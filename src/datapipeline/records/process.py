@@ -19,11 +19,12 @@ from contracts.dataset import SPLITS, Example, Manifest, Rejected, Source
 from contracts.errors import InputError
 from contracts.options import Input, Output, Workers
 from datapipeline.records.archives import SUFFIXES
-from datapipeline.records.examine import Examined, examine
+from datapipeline.records.examine import examine
 from datapipeline.records.examples import REJECTED, digest, read_examples, to_csv, write_examples
+from datapipeline.records.labelling import to_examples
 from datapipeline.records.raw import RawFolder
 from datapipeline.records.report import REPORT, render
-from datapipeline.records.split import FEWEST, Fractions, split_class
+from datapipeline.records.split import FEWEST, Fractions
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -61,7 +62,8 @@ def process_cli(
     The input is a folder of images in class folders, of archives (zip, tar, tar.gz) of them, or one archive;
     an image's class is the folder that directly holds it. Archives are read in place.
 
-    Examples:
+    For example:
+
     python -m datapipeline.records.process --input data/raw/digits --output data/interim/digits
 
     python -m datapipeline.records.process --input photos.zip --output gs://bucket/interim/photos --seed 1
@@ -89,7 +91,7 @@ def process(input_uri: str, output_uri: str, config: ProcessConfig) -> Manifest:
             log("up to date", manifest=storage.join(output_uri, Manifest.file_name))
             return present
         images, rejected = examine(raw, config.workers)
-        examples = to_examples(images, config)
+        examples = to_examples(images, config.split, config.seed, config.min_per_class)
         manifest = _manifest(examples, len(rejected), wanted)
         # From here to the end the folder has no manifest: a reader never meets old and new together.
         storage.delete(storage.join(output_uri, Manifest.file_name))
@@ -108,37 +110,6 @@ def process(input_uri: str, output_uri: str, config: ProcessConfig) -> Manifest:
     return manifest
 
 
-def to_examples(images: list[Examined], config: ProcessConfig) -> list[Example]:
-    """Label and split the usable images.
-
-    Raises:
-        InputError: a class has too few different images of its own.
-    """
-    names = sorted({image.class_name for image in images})
-    contents = {name: {image.sha256 for image in images if image.class_name == name} for name in names}
-    times = Counter(content for those in contents.values() for content in those)
-    shared = {content for content, count in times.items() if count > 1}
-    if shared:
-        log("the same image is in several classes", images=len(shared), kept=True)
-    for name in names:
-        _check_enough(name, len(contents[name] - shared), config.min_per_class)
-    sides = {name: split_class(contents[name], shared, config.split, config.seed) for name in names}
-    labels = {name: label for label, name in enumerate(names)}
-    return [
-        Example(
-            path=image.path,
-            label=labels[image.class_name],
-            class_name=image.class_name,
-            split=sides[image.class_name][image.sha256],
-            sha256=image.sha256,
-            width=image.width,
-            height=image.height,
-            format=image.format,
-        )
-        for image in images
-    ]
-
-
 def _check_classes(raw: RawFolder) -> None:
     names = sorted({image.class_name for image in raw.images})
     if not names:
@@ -150,14 +121,6 @@ def _check_classes(raw: RawFolder) -> None:
     if len(names) == 1:
         raise InputError(
             f"{raw.uri} holds one class only, {names[0]!r}: a classifier needs two or more folders of images"
-        )
-
-
-def _check_enough(name: str, count: int, fewest: int) -> None:
-    if count < fewest:
-        raise InputError(
-            f"the class {name!r} has {count} different usable images of its own and needs {fewest} (one for "
-            "each of train, val and test at least): add images, or take the folder away"
         )
 
 

@@ -137,6 +137,8 @@ class TestEveryBackend:
                 len(whole) - 3,
             )
             assert file.read(10) == whole[-3:]
+            with pytest.raises(OSError, match="Errno 22"):
+                file.seek(-len(whole) - 1, os.SEEK_END)
 
     def test_a_local_copy_of_a_file_and_of_a_folder(self, root):
         storage.write_bytes(storage.join(root, "a/b"), b"x")

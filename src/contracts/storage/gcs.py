@@ -6,6 +6,7 @@ content encoding isn't decoded.
 """
 
 import base64
+import errno
 import io
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -84,14 +85,13 @@ def writing(uri: str) -> Iterator[Path]:
 
 def download(uri: str, path: Path) -> None:
     with translated(uri):
-        blob = _existing(uri)
-        expected = blob.crc32c  # now, for the answer's headers replace it, and may lack it
+        stored = _existing(uri)
         with local.writing(str(path)) as partial:
-            if blob.size > 2 * CHUNK:
-                _download_in_chunks(blob, partial)
+            if stored.size > 2 * CHUNK:
+                _download_in_chunks(stored, partial)
             else:
-                blob.download_to_filename(str(partial), **_RAW)
-            _check(uri, local.checksum(partial), expected)
+                _blob(uri).download_to_filename(str(partial), **_RAW)
+            _check(uri, local.checksum(partial), stored.crc32c)
 
 
 def upload(path: Path, uri: str) -> FileInfo:
@@ -152,7 +152,7 @@ class _RangedReader(io.RawIOBase):
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._blob.size}[whence]
         if start + offset < 0:
-            raise ValueError(f"expected a position from 0 on, got {start + offset}")
+            raise OSError(errno.EINVAL, f"expected a position from 0 on, got {start + offset}")
         self._position = start + offset
         return self._position
 
@@ -208,12 +208,12 @@ def _download_in_chunks(blob: Any, path: Path) -> None:
 def _download_some(folder: str, blobs: dict[str, Any], into: Path) -> None:
     with ExitStack() as publishing:
         partials = {name: publishing.enter_context(local.writing(str(into / name))) for name in blobs}
-        pairs = [(blob, str(partials[name])) for name, blob in blobs.items()]
-        expected = {name: blob.crc32c for name, blob in blobs.items()}
+        # New handles: an answer's headers would replace what the listing says of the old ones.
+        pairs = [(_blob(uris.join(folder, name)), str(partial)) for name, partial in partials.items()]
         with translated(folder):
             transfer_manager.download_many(pairs, dict(_RAW), raise_exception=True, **THREADS)
         for name, partial in partials.items():
-            _check(uris.join(folder, name), local.checksum(partial), expected[name])
+            _check(uris.join(folder, name), local.checksum(partial), blobs[name].crc32c)
 
 
 def _same(path: Path, blob: Any) -> bool:

@@ -21,10 +21,16 @@ from datapipeline.download.origin import Origin
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
+EXAMPLES = """\b
+Examples:
+  python -m datapipeline.download.dataloader --source digits --output data/raw/digits
+  python -m datapipeline.download.dataloader --source ~/photos --output data/raw/photos
+  python -m datapipeline.download.dataloader --source gs://a/photos.zip --output gs://b/raw/photos"""
+
 Listing = dict[str, FileInfo]
 
 
-@app.command()
+@app.command(epilog=EXAMPLES)
 def dataloader_cli(
     source: Annotated[
         str,
@@ -43,14 +49,7 @@ def dataloader_cli(
         ),
     ] = catalogue.FOLDER,
 ) -> None:
-    """Fetch a data set as it is and say in source.json what was fetched.
-
-    \b
-    Examples:
-      python -m datapipeline.download.dataloader --source digits --output data/raw/digits
-      python -m datapipeline.download.dataloader --source ~/photos --output data/raw/photos
-      python -m datapipeline.download.dataloader --source gs://a/photos.zip --output gs://b/raw/photos
-    """  # noqa: D301: \b keeps the lines as they are
+    """Fetch a data set as it is and say in source.json what was fetched."""
     dataloader(source, output, catalogue)
 
 

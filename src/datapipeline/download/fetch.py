@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -54,8 +53,8 @@ def _copy(folder: str, names: Sequence[str], output: str) -> Iterator[str]:
     for start in range(0, len(names), _GROUP):
         group = names[start : start + _GROUP]
         if not storage.is_remote(folder) and not storage.is_remote(output):
-            for name in group:
-                _link(Path(folder, name), Path(output, name))
+            rest = [name for name in group if not _linked(Path(folder, name), Path(output, name))]
+            storage.download_many(folder, rest, Path(output))
         elif not storage.is_remote(folder):
             storage.upload_many(Path(folder), group, output)
         elif not storage.is_remote(output):
@@ -67,15 +66,16 @@ def _copy(folder: str, names: Sequence[str], output: str) -> Iterator[str]:
         yield from group
 
 
-def _link(source: Path, target: Path) -> None:
-    """Put a file in a second place: by a hard link, which takes no space, or a copy where that can't be."""
-    if target.is_file() and target.samefile(source):
-        return
-    with storage.writing(str(target)) as partial:
-        try:
-            os.link(source.resolve(), partial)
-        except OSError:
-            shutil.copyfile(source, partial)
+def _linked(source: Path, target: Path) -> bool:
+    """Give a file a second name, which costs neither space nor time; False where it has to be copied."""
+    if target.is_file():
+        return target.samefile(source)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source.resolve(), target)
+    except OSError:
+        return False
+    return True
 
 
 def _fetch_http(origin: Origin, target: str) -> None:

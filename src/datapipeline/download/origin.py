@@ -40,7 +40,7 @@ def find(source: str, folder: Path) -> Origin:
     if _is_http(source):
         return _over_http(source)
     if storage.is_remote(source):
-        return _in_storage(source.rstrip("/"))
+        return _in_storage(source if source.endswith("//") else source.rstrip("/"))
     if source in catalogue.names(folder):
         return _in_catalogue(source, folder)
     if Path(source).exists():

@@ -148,6 +148,19 @@ class TestEveryBackend:
             pass
 
 
+def test_an_object_comes_whatever_address_the_emulator_had_for_its_writer(gcs_emulator, bucket, tmp_path):
+    # Host and containers call one emulator by different names, and an object's link keeps its writer's.
+    requests.post(
+        f"{gcs_emulator}/upload/storage/v1/b/{bucket.removeprefix('gs://')}/o",
+        params={"uploadType": "media", "name": "a"},
+        data=b"bytes",
+        headers={"Host": "storage.invalid:9023"},
+        timeout=10,
+    ).raise_for_status()
+    storage.download(storage.join(bucket, "a"), tmp_path / "a")
+    assert (tmp_path / "a").read_bytes() == b"bytes"
+
+
 def test_a_large_object_comes_and_goes_in_chunks(bucket, tmp_path, monkeypatch):
     monkeypatch.setattr(gcs, "CHUNK", 1 << 18)
     data = os.urandom(1_000_000)

@@ -188,6 +188,8 @@ def _blob(uri: str, chunk: int | None = None) -> Any:
 def _existing(uri: str) -> Any:
     blob = _blob(uri)
     blob.reload(**REQUEST)
+    # Else it is downloaded by that link, and an emulator's has the address that whoever uploaded it knew.
+    blob._properties.pop("mediaLink", None)
     return blob
 
 

@@ -30,6 +30,9 @@ SMALL = Architecture(
     name="small", build=build, features="features", fine_tune_from="block2", smallest_image=8
 )
 
+QUICK: dict[str, Any] = {"epochs": 2, "batch_size": 16, "learning_rate": 0.01, "warmup": 0.0}
+"""A configuration that trains it in seconds."""
+
 Train = Callable[..., ModelBundle]
 
 
@@ -45,9 +48,8 @@ def train(tiny_records: Path) -> Train:
     def run(output: Path | str, *, data: Path | str = tiny_records, **settings: Any) -> ModelBundle:
         execution = {key: settings.pop(key) for key in list(settings) if key in Execution.model_fields}
         devices = settings.pop("devices", None)
-        quick = {"epochs": 2, "batch_size": 16, "learning_rate": 0.01, "warmup": 0.0}
         return train_and_evaluate(
-            TrainConfig(**(quick | settings)),
+            TrainConfig(**(QUICK | settings)),
             Execution(**({"gpu": 0, "wandb": "off"} | execution)),
             str(data),
             str(output),

@@ -35,7 +35,7 @@ def strategy_for(gpu: int, devices: Sequence[str] | None = None) -> Any:
 
 @functools.cache
 def _mirrored(devices: tuple[str, ...]) -> Any:
-    """One strategy a process: the reductions of a second one bear the same numbers as the first's, and mix."""
+    """One a process: a second strategy's reductions bear the numbers of the first's, and mix with them."""
     return tf.distribute.MirroredStrategy(list(devices))
 
 

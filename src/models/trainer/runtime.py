@@ -1,6 +1,7 @@
 """TensorFlow's start: quiet, and with Keras on it. Nothing here imports either before it is asked to."""
 
 import importlib
+import logging
 import os
 import sys
 import tempfile
@@ -20,6 +21,8 @@ def load_tensorflow() -> None:
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # 2 still lets "failed call to cuInit" through
     with _stderr_held_back():
         _import()
+    for name in ("absl", "tensorflow"):
+        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def _import() -> None:

@@ -144,8 +144,10 @@ class Session:
         """Answer the test split's images, prepared as the server does it."""
         index = self._data.index
         spec = ImageSpec(size=self._data.image_size, record_size=index.image_size, resize=index.resize)
+        shape = [None, spec.size, spec.size, 3]
         forward = tf.function(
-            lambda pixels: tf.nn.softmax(network(pixels, training=False)), reduce_retracing=True
+            lambda pixels: tf.nn.softmax(network(pixels, training=False)),
+            input_signature=[tf.TensorSpec(shape, tf.uint8)],
         )
         filenames, labels, probabilities = [], [], []
         for examples, pixels in batches(

@@ -107,7 +107,7 @@ class ModelBundle(Document):
 
 @contextmanager
 def open_bundle(uri: str, wanted: Collection[str] | None = None) -> Iterator[tuple[Path, ModelBundle]]:
-    """Give a bundle's local folder and its document, with every wanted file there and verified.
+    """Give a bundle's local folder and its document: every file is there, the wanted ones are verified.
 
     A local bundle is used where it is; of a remote one the wanted files are fetched to a temporary folder,
     which is gone when the block ends.
@@ -127,30 +127,27 @@ def open_bundle(uri: str, wanted: Collection[str] | None = None) -> Iterator[tup
         raise InputError(
             f"the bundle {uri} lists no {missing[0]} in its {bundle.file_name}: train or copy it again"
         )
+    _check_whole(uri, bundle)
     if not storage.is_remote(uri):
         _verify(uri, Path(uri), bundle, names)
         yield Path(uri), bundle
         return
     with tempfile.TemporaryDirectory(prefix="chrysalis-bundle-") as folder:
-        _fetch(uri, Path(folder), names)
+        storage.download_many(uri, names, Path(folder))
         _verify(uri, Path(folder), bundle, names)
         yield Path(folder), bundle
 
 
-def _fetch(uri: str, folder: Path, names: Collection[str]) -> None:
-    try:
-        storage.download_many(uri, names, folder)
-    except storage.NotFoundError:
-        there = {file.name for file in storage.list_files(uri)}
-        absent = next((name for name in names if name not in there), "a file")
-        raise InputError(_lacks(uri, absent)) from None
+def _check_whole(uri: str, bundle: ModelBundle) -> None:
+    there = {file.name for file in storage.list_files(uri)}
+    for name in bundle.files:
+        if name not in there:
+            raise InputError(f"the bundle {uri} lacks {name}: train or copy it again")
 
 
 def _verify(uri: str, folder: Path, bundle: ModelBundle, names: Collection[str]) -> None:
     for name in names:
         path, expected = folder / name, bundle.files[name]
-        if not path.is_file():
-            raise InputError(_lacks(uri, name))
         found = BundleFile.of(path)
         if found != expected:
             raise InputError(
@@ -158,7 +155,3 @@ def _verify(uri: str, folder: Path, bundle: ModelBundle, names: Collection[str])
                 f"{expected.bytes} bytes with sha256 {expected.sha256[:12]}…, found {found.bytes} with "
                 f"{found.sha256[:12]}…): train or copy the bundle again"
             )
-
-
-def _lacks(uri: str, name: str) -> str:
-    return f"the bundle {uri} lacks {name}: train or copy it again"

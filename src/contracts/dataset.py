@@ -67,9 +67,7 @@ class Manifest(Document):
     class_names: tuple[str, ...] = Field(min_length=2, description="sorted; the index is the label")
     counts: dict[Split, dict[str, NonNegativeInt]] = Field(description="images for each split and class")
     rejected: NonNegativeInt
-    median_shorter_side: PositiveInt = Field(
-        description="pixels; the default size of records follows it"
-    )
+    median_shorter_side: PositiveInt = Field(description="pixels; the default size of records follows it")
     digest: str = Field(description="sha256 over every example's path, label, split and sha256")
     seed: int
     fractions: tuple[float, float, float] = Field(description="asked for: train, val, test")

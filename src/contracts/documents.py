@@ -43,11 +43,15 @@ class Document(Part):
 
     @classmethod
     def read_if_there(cls, folder: str) -> Self | None:
-        """As `read`, but None where there is no such document, or one of another version."""
+        """As `read`, but None where there is no such document, or none that this version reads."""
         uri = storage.join(folder, cls.file_name)
         try:
-            return cls.parse(storage.read_bytes(uri), uri)
-        except (storage.NotFoundError, InputError):
+            text = storage.read_bytes(uri)
+        except storage.NotFoundError:
+            return None
+        try:
+            return cls.parse(text, uri)
+        except InputError:
             return None
 
     @classmethod

@@ -44,10 +44,13 @@ def test_a_local_bundle_is_used_where_it_is(folder: Path) -> None:
         assert bundle.files["model.tflite"].bytes == len(b"weights")
 
 
-def test_only_what_is_wanted_is_looked_at(folder: Path) -> None:
-    (folder / "report/report.html").unlink()
+def test_only_what_is_wanted_is_verified_and_all_must_be_there(folder: Path) -> None:
+    (folder / "report/report.html").write_text("changed")
     with open_bundle(str(folder), ["model.tflite", "golden"]) as (_, bundle):
         assert bundle.names(["model.tflite", "golden"]) == ["model.tflite", "golden/00.jpg"]
+    (folder / "report/report.html").unlink()
+    with pytest.raises(InputError, match=r"lacks report/report\.html"), open_bundle(str(folder), ["golden"]):
+        pass
 
 
 def test_a_missing_file_is_named(folder: Path) -> None:

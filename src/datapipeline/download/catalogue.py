@@ -58,6 +58,6 @@ def unknown(name: str, folder: Path) -> InputError:
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]}? " if near else ""
     return InputError(
-        f"{name} is no file or folder, and not in the catalogue: {hint}The catalogue has {', '.join(known)}; "
+        f"{name} is no file or folder, and not in the catalogue: {hint}there are {', '.join(known)}; "
         "else name a path, an http(s) address or gs://bucket/name"
     )

@@ -7,6 +7,24 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+
+from contracts.errors import InputError
+
+_DRIVERS = ("nvidia[0-9]*", "dxg", "kfd")
+"""In /dev: an NVIDIA driver's cards, Windows' Subsystem for Linux, AMD."""
+
+
+def check_driver(gpu: int) -> None:
+    """Refuse GPUs at once where Linux has no driver for any: TensorFlow takes seconds to say the same.
+
+    Raises:
+        InputError: GPUs are wanted and there is no driver.
+    """
+    if gpu and sys.platform == "linux" and not any(any(Path("/dev").glob(name)) for name in _DRIVERS):
+        raise InputError(
+            f"--gpu {gpu} wants more than this machine has: there is no GPU driver; use --gpu 0 (the CPU)"
+        )
 
 
 def load_tensorflow() -> None:

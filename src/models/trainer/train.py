@@ -12,7 +12,7 @@ from contracts.errors import InputError
 from models.trainer.architecture import Architecture
 from models.trainer.config import Execution, TrainConfig
 from models.trainer.run_folder import find_run, new_run
-from models.trainer.runtime import load_tensorflow
+from models.trainer.runtime import check_driver, load_tensorflow
 from models.trainer.shards import digest_of, read_index
 from models.trainer.wandb_run import wandb_mode
 
@@ -52,6 +52,8 @@ def train_and_evaluate(
     if bundle := ModelBundle.read_if_there(output_uri):
         log("already trained", bundle=output_uri, test_accuracy=bundle.metrics.get("accuracy"))
         return bundle
+    if devices is None:
+        check_driver(execution.gpu)
     # Only now, as it takes seconds: what can be refused without it has been.
     load_tensorflow()
     from models.trainer.session import Session

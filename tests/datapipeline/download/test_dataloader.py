@@ -107,7 +107,7 @@ class TestCommand:
     @pytest.mark.parametrize(
         ("source", "message"),
         [
-            ("flower", "not in the catalogue: did you mean flowers? The catalogue has digits, dogs, flowers"),
+            ("flower", "not in the catalogue: did you mean flowers? there are digits, dogs, flowers"),
             ("no/such/folder", "no/such/folder is no file or folder"),
             ("{tmp}/empty", "empty holds no files"),
             (

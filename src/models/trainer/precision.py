@@ -4,18 +4,25 @@ from typing import Any
 
 import keras
 
+_HALF = ("float16", "bfloat16")
+
 
 def in_float32(network: keras.Model) -> keras.Model:
     """Give the network itself if it computes in float32, else a float32 clone with its weights."""
-    if all(layer.compute_dtype not in ("float16", "bfloat16") for layer in network.layers):
+    if not any(_is_half(layer) for layer in network.layers):
         return network
 
-    def clone(layer: Any) -> Any:
-        config = layer.get_config()
-        if layer.compute_dtype in ("float16", "bfloat16"):
+    def clone(operation: Any) -> Any:
+        config = operation.get_config()
+        if _is_half(operation):
             config["dtype"] = "float32"
-        return type(layer).from_config(config)
+        return type(operation).from_config(config)
 
     float_network = keras.models.clone_model(network, clone_function=clone)
     float_network.set_weights(network.get_weights())
     return float_network
+
+
+def _is_half(operation: Any) -> bool:
+    # A graph also holds plain operations (`keras.ops.flip`), which have no precision of their own.
+    return getattr(operation, "compute_dtype", None) in _HALF

@@ -196,8 +196,16 @@ def tiny_network(tiny_records: Path) -> Any:
 
 
 @pytest.fixture(scope="session")
-def tiny_bundle(tiny_network: Any, tiny_records: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_bundle(tiny_export: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished bundle of `tiny_network`. Copy it before you change anything in it."""
+    folder = tmp_path_factory.mktemp("bundles") / "tiny-run"
+    tiny_export(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_export(tiny_network: Any, tiny_records: Path) -> Callable[..., Any]:
+    """Call it with a folder to export `tiny_network` there; `val=` and `test=` replace records."""
     import keras
     import numpy as np
 
@@ -207,7 +215,6 @@ def tiny_bundle(tiny_network: Any, tiny_records: Path, tmp_path_factory: pytest.
     from models.trainer.export import export_bundle
     from models.trainer.run_facts import RunFacts
 
-    folder = tmp_path_factory.mktemp("bundles") / "tiny-run"
     index = ShardIndex.read(str(tiny_records))
     run = RunFacts(
         name="tiny-run",
@@ -216,7 +223,7 @@ def tiny_bundle(tiny_network: Any, tiny_records: Path, tmp_path_factory: pytest.
         image_size=TINY_SIZE,
         config={"epochs": 12, "optimizer": {"name": "adam", "learning_rate": 0.05}},
         command="python -m models.tiny.train_multi_gpu --input records --output tiny-run",
-        output=str(folder),
+        output="models/tiny-run",
         history=[
             {
                 "epoch": n,
@@ -238,5 +245,10 @@ def tiny_bundle(tiny_network: Any, tiny_records: Path, tmp_path_factory: pytest.
         probabilities=keras.ops.convert_to_numpy(keras.ops.softmax(tiny_network(pixels))),
     )
     metrics = evaluate(test.probabilities, test.labels, index.class_names)
-    export_bundle(tiny_network, folder, run, test=test, metrics=metrics, shards=shards)
-    return folder
+
+    def export(folder: Path, **replaced: list[str]) -> Any:
+        return export_bundle(
+            tiny_network, folder, run, test=test, metrics=metrics, shards={**shards, **replaced}
+        )
+
+    return export

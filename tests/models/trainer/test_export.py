@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ import imaging
 from contracts import storage
 from contracts.bundle import ImageSpec, ModelBundle, open_bundle
 from contracts.dataset import ResizeMode
-from contracts.errors import StageError
+from contracts.errors import InputError, StageError
 from models.trainer import litert
 from models.trainer.examples import batches, read_examples
 from models.trainer.export import publish_bundle
@@ -66,6 +67,26 @@ def test_every_file_is_listed_and_verifies(tiny_bundle: Path) -> None:
     assert on_disk == {*bundle.files, "bundle.json"}
     for name in ("model.keras", "model.tflite", "labels.csv", "model_card.md", "saved_model/saved_model.pb"):
         assert name in bundle.files
+
+
+def test_a_failed_export_leaves_no_final_name_and_the_next_one_is_whole(
+    tiny_export: Callable[..., ModelBundle], tmp_path: Path
+) -> None:
+    (tmp_path / "golden").mkdir()
+    (tmp_path / "golden" / "99.jpg").write_bytes(b"of an export that was killed while it moved files")
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "last").write_bytes(b"the trainer's own")
+    # The golden images come after the models, so by then half of the bundle is written.
+    with pytest.raises(InputError):
+        tiny_export(tmp_path, test=[str(tmp_path / "gone.tfrecord")])
+    assert (tmp_path / ".export" / "model.tflite").is_file()
+    assert not (tmp_path / "model.tflite").exists()
+    assert not (tmp_path / "bundle.json").exists()
+    bundle = tiny_export(tmp_path)
+    on_disk = {file.name for file in storage.list_files(str(tmp_path))}
+    assert on_disk == {*bundle.files, "bundle.json", "checkpoints/last"}
+    with open_bundle(str(tmp_path)):
+        pass
 
 
 def test_labels_are_the_classes_in_order(tiny_bundle: Path, bundle: ModelBundle) -> None:

@@ -1,10 +1,12 @@
 """The epochs of a run: train, validate, keep, tell; from wherever the last checkpoint left it."""
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
 
 from contracts.console import log, progress
+from contracts.errors import StageError
 from models.trainer.architecture import Architecture
 from models.trainer.checkpoints import Checkpoints, Progress, Row, restore
 from models.trainer.config import TrainConfig
@@ -64,6 +66,7 @@ class Fit:
             restore(optimizer, optimizer_values)
         while reached.epoch < phase.epochs:
             row = self._epoch(phase, task, len(reached.history), reached.epoch, train, measure)
+            _check(row)
             row["learning_rate"] = float(optimizer.learning_rate)
             reached = self._keep(reached, row, optimizer)
         return reached
@@ -112,6 +115,14 @@ class Fit:
 
 def _means(totals: Totals) -> Row:
     return {"loss": totals.loss / totals.examples, "accuracy": totals.correct / totals.examples}
+
+
+def _check(row: Row) -> None:
+    if not math.isfinite(row["loss"] + row["val_loss"]):
+        raise StageError(
+            f"the training diverged in epoch {row['epoch']:.0f} (its loss is no number): choose another "
+            "--output and a lower --learning-rate, or --precision float32"
+        )
 
 
 def _score(row: Row) -> tuple[float, float]:

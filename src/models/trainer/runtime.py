@@ -39,8 +39,9 @@ def load_tensorflow() -> None:
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # 2 still lets "failed call to cuInit" through
     with _stderr_held_back():
         _import()
-    for name in ("absl", "tensorflow"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    # Through absl, since Keras sets the level and puts back what absl thought that it was.
+    importlib.import_module("absl.logging").set_verbosity("error")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 def _import() -> None:

@@ -128,8 +128,14 @@ class Session:
         try:
             return fit.run(self._run.id)
         except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
-            found = damaged(self._data.shards, self._data.index)
-            raise found from error
+            if found := damaged(self._data.shards, self._data.index):
+                raise found from error
+            raise
+        except tf.errors.ResourceExhaustedError as error:
+            raise StageError(
+                f"a step of {self._config.batch_size} images of {self._data.image_size} pixels doesn't "
+                "fit into memory: lower --batch-size, or take --precision bfloat16"
+            ) from error
 
     def _best(self, checkpoints: Checkpoints) -> keras.Model:
         """The best weights in a network of their own, in float32 and on one device: what is exported."""

@@ -54,8 +54,8 @@ def local_shards(uri: str, index: ShardIndex, splits: Collection[Split] = SPLITS
     return {split: [str(folder / shard.name) for shard in index.shards.get(split, ())] for split in splits}
 
 
-def damaged(paths: Shards, index: ShardIndex) -> StageError:
-    """Explain a read that failed: which shard's bytes aren't those that were written."""
+def damaged(paths: Shards, index: ShardIndex) -> StageError | None:
+    """Explain a read that failed: which shard's bytes aren't those that were written; None: all are."""
     for split, files in paths.items():
         for path, shard in zip(files, index.shards.get(split, ()), strict=True):
             if storage.checksum(Path(path)) != shard.crc32c:
@@ -63,7 +63,7 @@ def damaged(paths: Shards, index: ShardIndex) -> StageError:
                     f"the shard {path} is damaged (its crc32c differs from the index's): delete it and run "
                     f"{ShardIndex.made_by} again"
                 )
-    return StageError("a shard could not be read although its checksum is right: is the disk failing?")
+    return None
 
 
 def _fetched(uri: str, index: ShardIndex, wanted: Collection[Shard]) -> Path:

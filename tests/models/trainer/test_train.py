@@ -166,6 +166,13 @@ def test_a_damaged_shard_ends_the_run_by_name(train: Train, tmp_path: Path, tiny
     assert not (tmp_path / "run" / "bundle.json").exists()
 
 
+def test_a_training_that_diverges_ends_at_once(train: Train, tmp_path: Path) -> None:
+    settings = {"optimizer": "sgd", "learning_rate": 1e30, "clip_norm": 0.0, "epochs": 50}
+    with pytest.raises(StageError, match=r"diverged in epoch 1 .*--learning-rate"):
+        train(tmp_path / "run", **settings)
+    assert not (tmp_path / "run" / "bundle.json").exists()
+
+
 def test_transfer_trains_the_head_and_then_the_last_block(train: Train, tmp_path: Path) -> None:
     train(tmp_path / "base", epochs=6, crop_scale=1.0)
     bundle = train(

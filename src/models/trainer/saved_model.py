@@ -18,9 +18,7 @@ import keras
 import tensorflow as tf
 
 from contracts.bundle import ImageSpec
-
-MAX_ASPECT = 8
-"""As `imaging.resize.MAX_ASPECT`; the trainer's image holds `imaging`, the graph can't call it."""
+from imaging.resize import MAX_ASPECT
 
 _PNG = b"\x89PNG"
 

@@ -80,7 +80,7 @@ train-local: $(SETUP)
 # In containers; docker-compose.yml says what the variables are. A local data set is mounted.
 LOCAL_DATASET := $(wildcard $(DATASET))
 BUCKET := $(firstword $(subst /, ,$(ROOT:gs://%=%)))
-COMPOSE = NAME=$(NAME) ROOT=$(ROOT) BUCKET=$(BUCKET) RUN_ID=$(RUN_ID) GPU=$(GPU) GIT_COMMIT=$(shell git rev-parse HEAD 2>/dev/null) \
+COMPOSE = CONTAINER_USER=$$(id -u):$$(id -g) NAME=$(NAME) ROOT=$(ROOT) BUCKET=$(BUCKET) RUN_ID=$(RUN_ID) GPU=$(GPU) GIT_COMMIT=$(shell git rev-parse HEAD 2>/dev/null) \
 	$(if $(LOCAL_DATASET),DATASETS=$(dir $(abspath $(DATASET))) DATASET=/datasets/$(notdir $(abspath $(DATASET))),DATASET=$(DATASET)) \
 	ARGS="$(call extra,$*)" docker compose
 .PHONY: $(STAGES:%=%-docker) serve-docker

@@ -41,7 +41,7 @@ def test_it_serves_until_sigterm(run_server, tiny_bundle, picture):
     assert code == 0
     events = [json.loads(line) for line in lines if line.startswith("{")]
     assert {event["event"] for event in events} == {"listening", "ready", "request", "stopped"}
-    assert [event["status"] for event in events if event["event"] == "request"][:2] == [200, 422]
+    assert [event["status"] for event in events if event.get("path") == "/predict"][:2] == [200, 422]
     assert events[0]["url"] == server.url
 
 

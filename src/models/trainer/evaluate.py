@@ -22,6 +22,7 @@ from contracts.options import Input
 from models.trainer.evaluation import Metrics, Predictions
 from models.trainer.evaluation import evaluate as measure
 from models.trainer.run_facts import RunFacts
+from models.trainer.runtime import load_tensorflow
 from models.trainer.shards import local_shards
 
 Runtime = Literal["tensorflow", "litert"]
@@ -73,8 +74,10 @@ def evaluate(
     index = ShardIndex.read(data)
     bundle = ModelBundle.read(model)
     _check(bundle, model, index, data, split)
-    shards = local_shards(data, index)[split]
+    shards = local_shards(data, index, [split])[split]
     with open_bundle(model, [_FILES[runtime]]) as (folder, _):
+        # Only now, as it takes seconds: `--help` and a wrong argument don't wait for it.
+        load_tensorflow()
         predictions = predict(_answer(folder, runtime), bundle, shards, index.examples(split))
     metrics = measure(predictions.probabilities, predictions.labels, bundle.class_names)
     if output is not None:
@@ -85,7 +88,6 @@ def evaluate(
 
 def predict(answer: Answer, bundle: ModelBundle, shards: Sequence[str], examples: int) -> Predictions:
     """Answer every example of some shards, prepared as the server prepares an image."""
-    # TensorFlow takes seconds to import: `--help` and a wrong argument don't wait for it.
     from models.trainer.examples import batches, read_examples
 
     steps = batches(read_examples(shards), bundle.image, _BATCH)

@@ -40,13 +40,19 @@ def write_saved_model(
         row = tf.TensorSpec([spec.size, spec.size, 3], tf.uint8)
         return answer(tf.map_fn(lambda data: prepare(data, spec), image_bytes, fn_output_signature=row))
 
-    archive = keras.export.ExportArchive()
-    archive.track(network)
+    # Not keras.export.ExportArchive: in Keras 3.15 it stores every weight twice.
+    module = tf.Module()
+    module.weights = [variable.value for variable in network.variables]
     shape = [None, spec.size, spec.size, 3]
-    strings = tf.TensorSpec([None], tf.string, "image_bytes")
-    archive.add_endpoint("serving_default", answer_bytes, [strings])
-    archive.add_endpoint("pixels", answer, [tf.TensorSpec(shape, tf.uint8, "pixels")])
-    archive.write_out(str(folder), verbose=False)
+    encoded, pixels = (
+        tf.TensorSpec([None], tf.string, "image_bytes"),
+        tf.TensorSpec(shape, tf.uint8, "pixels"),
+    )
+    signatures = {
+        "serving_default": tf.function(answer_bytes, input_signature=[encoded], autograph=False),
+        "pixels": tf.function(answer, input_signature=[pixels], autograph=False),
+    }
+    tf.saved_model.save(module, str(folder), signatures)
 
 
 def prepare(data: Any, spec: ImageSpec) -> Any:

@@ -1,6 +1,6 @@
 """A run from its devices to its bundle."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -78,7 +78,7 @@ class Session:
             network = self._best(checkpoints)
             test = self._predict(network)
             metrics = evaluate(test.probabilities, test.labels, self._data.index.class_names)
-            log("judged on the test split", **{k: round(v, 4) for k, v in metrics.headline().items()})
+            log("judged on the test split", **_readable(metrics.headline()))
             for tracker in trackers:
                 tracker.result(metrics.headline(), test.labels.tolist(), test.predicted.tolist())
             facts = self._facts(name, output_uri, command, reached, trackers)
@@ -113,7 +113,7 @@ class Session:
             for tracker in trackers:
                 tracker.epoch(row)
             folder.publish(reached.history)
-            log("epoch", **{key: float(f"{value:.4g}") for key, value in row.items()})
+            log("epoch", **_readable(row))
 
         fit = Fit(
             self._strategy,

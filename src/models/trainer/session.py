@@ -198,3 +198,9 @@ def policy(precision: str) -> Iterator[None]:
         yield
     finally:
         keras.config.set_dtype_policy(kept)
+
+
+def _readable(figures: Mapping[str, float]) -> dict[str, float]:
+    """Four digits of each, and no point behind a whole number."""
+    rounded = {name: float(f"{value:.4g}") for name, value in figures.items()}
+    return {name: int(value) if value.is_integer() else value for name, value in rounded.items()}

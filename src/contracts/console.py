@@ -19,6 +19,7 @@ T = TypeVar("T")
 
 FAILED = 1
 BAD_INPUT = 2
+INTERRUPTED = 128 + signal.SIGINT
 
 SECONDS_BETWEEN_LINES = 10.0
 """How often `progress` writes a line where there is no terminal."""
@@ -85,10 +86,16 @@ def exit_code(command: Callable[[], Any], prog_name: str) -> int:
     except (StageError, OSError, MemoryError) as error:
         return _complain(prog_name, f"failed: {error or type(error).__name__}", FAILED)
     except (KeyboardInterrupt, typer.Abort):
-        return _complain(prog_name, "interrupted; the same command again carries on", 128 + signal.SIGINT)
+        return _interrupted(prog_name)
     except Terminated:
         return _complain(prog_name, "terminated; the same command again carries on", 128 + signal.SIGTERM)
+    if result == INTERRUPTED:  # typer's answer to a KeyboardInterrupt
+        return _interrupted(prog_name)
     return result if isinstance(result, int) else 0
+
+
+def _interrupted(prog_name: str) -> int:
+    return _complain(prog_name, "interrupted; the same command again carries on", INTERRUPTED)
 
 
 def _message(error: typer.TyperException) -> str:

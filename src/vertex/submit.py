@@ -81,7 +81,7 @@ def submit(request: Request, hardware: Hardware, where: Settings, *, dry_run: bo
         except (KeyboardInterrupt, Terminated) as stop:
             log("no longer watching; the job goes on", console=service.console_link(job))
             number = signal.SIGINT if isinstance(stop, KeyboardInterrupt) else signal.SIGTERM
-            raise typer.Exit(128 + number) from stop
+            raise SystemExit(128 + number) from stop
 
 
 def submit_cli(

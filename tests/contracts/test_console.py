@@ -1,4 +1,5 @@
 import json
+import signal
 import subprocess
 import sys
 
@@ -55,15 +56,19 @@ run_app(app, "sleeper")
 """
 
 
-def test_sigterm_cleans_up_and_exits_143():
+@pytest.mark.parametrize(
+    ("signal_number", "code", "said"),
+    [(signal.SIGTERM, 143, "sleeper: terminated"), (signal.SIGINT, 130, "sleeper: interrupted")],
+)
+def test_a_signal_cleans_up_and_says_so(signal_number, code, said):
     with subprocess.Popen(
         [sys.executable, "-c", SLEEPER], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout.readline() == "ready\n"
-        process.terminate()
+        process.send_signal(signal_number)
         out, err = process.communicate(timeout=30)
-    assert (process.returncode, out) == (143, "cleaned up\n")
-    assert err.startswith("sleeper: terminated")
+    assert (process.returncode, out) == (code, "cleaned up\n")
+    assert err.startswith(said)
 
 
 def test_without_a_terminal_progress_is_json_lines(capsys):

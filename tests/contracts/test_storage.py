@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from contracts import storage
+from contracts.errors import InputError
 from contracts.storage import gcs, gcs_access
 
 per_example = settings(
@@ -307,3 +308,13 @@ def test_relative_uris_do_not_cross_storages(tmp_path):
     for uri, folder in (("gs://a/x", "gs://b/y"), ("gs://a/x", "/y"), ("/x", "gs://a/y")):
         assert storage.relative(uri, folder) == uri
         assert storage.resolve(uri, folder) == uri
+
+
+@pytest.mark.parametrize("uri", ["", "gs:/x", "gs://", "gs:///x", "s3://bucket/x", "http://host/x", "gs:"])
+def test_what_is_neither_a_path_nor_a_bucket_is_refused_and_not_made(uri, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="expected"):
+        storage.write_bytes(storage.join(uri, "manifest.json"), b"{}")
+    with pytest.raises(InputError, match="expected"):
+        storage.list_files(uri)
+    assert not list(tmp_path.iterdir())

@@ -127,6 +127,7 @@ def local_copy(uri: str) -> Iterator[Path]:
 
 
 def _backend(uri: str) -> Backend:
+    uris.check(uri)
     if uris.is_remote(uri):
         # Google's client takes most of a second to import: only who has a bucket pays for it.
         from contracts.storage import gcs

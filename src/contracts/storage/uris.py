@@ -1,10 +1,26 @@
 """Arithmetic on URIs: local paths and `gs://bucket/name`."""
 
 import posixpath
+import re
 
 from contracts.errors import InputError
 
 REMOTE = "gs://"
+
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:(/|$)")
+
+
+def check(uri: str) -> None:
+    """Refuse what would be taken for a local path by mistake: an empty URI, another scheme, half a gs://.
+
+    Raises:
+        InputError: it is neither a local path nor `gs://bucket/…`.
+    """
+    if not uri:
+        raise InputError("a folder's URI is empty: expected a path or gs://bucket/prefix")
+    if _SCHEME.match(uri) and not re.match(r"gs://[^/]", uri):
+        raise InputError(f"expected a path or gs://bucket/prefix, got {uri!r}")
 
 
 def is_remote(uri: str) -> bool:
@@ -13,7 +29,12 @@ def is_remote(uri: str) -> bool:
 
 
 def join(uri: str, *parts: str) -> str:
-    """Put `parts` behind a URI, with one slash between each."""
+    """Put `parts` behind a URI, with one slash between each.
+
+    Raises:
+        InputError: the URI can't be one.
+    """
+    check(uri)
     return "/".join([uri.rstrip("/") or uri, *(part.strip("/") for part in parts)])
 
 

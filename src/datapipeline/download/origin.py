@@ -81,7 +81,10 @@ def _in_catalogue(name: str, folder: Path) -> Origin:
 
 
 def _over_http(address: str) -> Origin:
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError as error:
+        raise InputError(f"{address} is no address ({error}): expected http(s)://host/file") from None
     public = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()  # no password in source.json
     return Origin(public, None, (FileInfo(_file_name(address), 0, None, 0),), address=address)
 
@@ -100,6 +103,9 @@ def _in_storage(uri: str) -> Origin:
     files = tuple(file for file in storage.list_files(uri) if not _is_junk(file.name))
     if not files:
         raise InputError(f"{uri} holds no files: name a folder of images in class folders, or an archive")
+    for file in files:
+        if not file.name.isprintable():  # as are bytes that aren't UTF-8
+            raise InputError(f"{uri} holds {file.name!a}, a name that not every storage can hold: rename it")
     return Origin(uri, uri, files)
 
 

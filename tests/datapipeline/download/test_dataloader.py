@@ -116,12 +116,16 @@ class TestCommand:
             ),
             ("", "--source is empty"),
             ("http://127.0.0.1:{port}/", "names no file"),
-            ("gs://", "expected gs://bucket/name"),
+            ("http://[::1/x.zip", "is no address"),
+            ("gs://", "expected a path or gs://bucket/prefix"),
+            ("{tmp}/latin", "a name that not every storage can hold"),
         ],
     )
     def test_bad_input_is_one_clear_line(self, tmp_path, source, message):
         (tmp_path / "empty").mkdir()
         (tmp_path / "empty/.DS_Store").touch()
+        (tmp_path / "latin").mkdir()
+        (tmp_path / "latin" / os.fsdecode(b"\xfc.png")).touch()
         (tmp_path / "notes.txt").write_text("hello")
         result = run(source.format(tmp=tmp_path, port=9), tmp_path / "raw")
         assert (result.returncode, result.stdout) == (2, "")

@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse, Response
 
 from contracts.bundle import ModelBundle
 from serving.loading import Loading
+from serving.pixels import require_few_pixels
 from serving.predictor import Predictor, Ranked
 from serving.reading import read_request
 from serving.settings import Settings
@@ -25,6 +26,7 @@ def make_doors(settings: Settings, loading: Loading) -> APIRouter:
         lane = loading.lane
         lane.require_room()  # a body that couldn't be answered isn't read
         asked = await read_request(request, settings)
+        require_few_pixels(asked.images, settings.max_request_pixels)
         return JSONResponse(
             {"predictions": [describe(best) for best in await lane.predict(asked.images, asked.top_k)]}
         )

@@ -32,6 +32,10 @@ class TooManyImagesError(RequestError):
     """The request holds more images than the limit."""
 
 
+class TooManyPixelsError(RequestError):
+    """The request's images hold more pixels together than the limit."""
+
+
 class BadImageError(RequestError):
     """An image of the request can't be used: no image, truncated, too many pixels."""
 
@@ -49,6 +53,7 @@ STATUS: Mapping[type[RequestError], int] = MappingProxyType(
         MalformedError: 400,
         BodyTooLargeError: 413,
         TooManyImagesError: 413,
+        TooManyPixelsError: 413,
         MediaTypeError: 415,
         BadImageError: 422,
         QueueFullError: 503,

@@ -48,7 +48,9 @@ class Loading:
     def _load(self, loop: asyncio.AbstractEventLoop) -> None:
         started = time.monotonic()
         try:
-            predictor = load_predictor(self._settings.model, self._settings.runtime)
+            predictor = load_predictor(
+                self._settings.model, self._settings.runtime, self._settings.max_pixels
+            )
         except Exception as error:  # noqa: BLE001 - whoever runs the server raises it again
             self.error = error
             self._on_failure()

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from contracts.bundle import GOLDEN, ModelBundle, open_bundle
 from contracts.errors import StageError
-from imaging import ImageError, prepare
+from imaging import MAX_PIXELS, ImageError, prepare
 from serving.cores import usable_cores
 from serving.runtimes import Runtime, RuntimeName, load_runtime
 
@@ -27,9 +27,10 @@ class Ranked(NamedTuple):
 class Predictor:
     """The network with its preprocessing and its class names. Called from one thread at a time."""
 
-    def __init__(self, bundle: ModelBundle, runtime: Runtime) -> None:
+    def __init__(self, bundle: ModelBundle, runtime: Runtime, max_pixels: int = MAX_PIXELS) -> None:
         self.bundle = bundle
         self.runtime = runtime
+        self._max_pixels = max_pixels
 
     def probabilities(self, data: bytes) -> NDArray[np.float32]:
         """Give float32 [classes] for an image of any format that `imaging` decodes.
@@ -37,7 +38,7 @@ class Predictor:
         Raises:
             ImageError: the bytes are no usable image.
         """
-        return self.runtime(prepare(data, self.bundle.image))
+        return self.runtime(prepare(data, self.bundle.image, self._max_pixels))
 
     def predict(self, data: bytes, top_k: int) -> list[Ranked]:
         """Give the `top_k` most probable classes, the best first.
@@ -54,12 +55,15 @@ def rank(probabilities: NDArray[np.float32], names: Sequence[str], top_k: int) -
     return [Ranked(names[index], float(probabilities[index])) for index in best]
 
 
-def load_predictor(uri: str, runtime: RuntimeName = RuntimeName.AUTO) -> Predictor:
+def load_predictor(
+    uri: str, runtime: RuntimeName = RuntimeName.AUTO, max_pixels: int = MAX_PIXELS
+) -> Predictor:
     """Fetch and verify a bundle, load its network, and replay its golden images.
 
     Args:
         uri: the bundle's folder: a path or gs://bucket/prefix.
         runtime: what runs the network.
+        max_pixels: an image with more is refused.
 
     Raises:
         InputError: the bundle isn't whole, or the runtime isn't installed.
@@ -67,7 +71,7 @@ def load_predictor(uri: str, runtime: RuntimeName = RuntimeName.AUTO) -> Predict
     """
     # By name: a bundle also holds models and reports that no server needs to fetch.
     with open_bundle(uri, wanted=[runtime.model, GOLDEN]) as (folder, bundle):
-        predictor = Predictor(bundle, load_runtime(runtime, folder, usable_cores()))
+        predictor = Predictor(bundle, load_runtime(runtime, folder, usable_cores()), max_pixels)
         replay_golden(predictor, folder)
     return predictor
 

@@ -18,6 +18,8 @@ class Settings(BaseModel):
     vertex_predict_route: str = Field(default="/vertex/predict", pattern="^/")
     vertex_health_route: str = Field(default="/vertex/health", pattern="^/")
     max_body_bytes: int = Field(default=32 << 20, description="of a request; Cloud Run lets no more through")
+    max_pixels: int = Field(default=24 << 20, description="of an image: any phone's ordinary photo passes")
+    max_request_pixels: int = Field(default=4 * (24 << 20), description="of a request's images together")
     max_images: int = Field(default=32, description="of a request")
     max_waiting: int = Field(default=64, description="images in the queue, whoever sent them")
     top_k: int = Field(default=5, description="classes of an answer, where the request doesn't say")

@@ -1,11 +1,13 @@
 """What each door takes and answers, over real HTTP."""
 
 import base64
+import io
 
 import pytest
 import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 CLASSES = ["blue", "green", "red"]
 
@@ -104,6 +106,21 @@ def test_a_picture_of_a_gigapixel_is_refused_by_its_header(server):
     answer = server.post(files={"file": header})
     assert answer.status == 422
     assert "too many pixels" in answer.content["error"]
+
+
+def test_a_phones_photo_passes_and_more_does_not(server):
+    def blank(width, height):
+        buffer = io.BytesIO()
+        Image.new("1", (width, height)).save(buffer, "PNG")
+        return buffer.getvalue()
+
+    assert server.post(files={"file": blank(5712, 4284)}).status == 200
+    answer = server.post(files={"file": blank(8000, 4000)})
+    assert answer.status == 422
+    assert "too many pixels: 8000x4000" in answer.content["error"]
+    answer = server.post(files=[("files", blank(5000, 5000))] * 5)
+    assert answer.status == 413
+    assert "got 125" in answer.content["error"]
 
 
 def test_unknown_paths_and_methods_answer_json_too(server):

@@ -96,14 +96,17 @@ def _summed(gradients: list[Any]) -> list[Any]:
 def _repeated(strategy: Any, replica_step: Callable[[Any, Any, Any], Any]) -> Steps:
     """Make `replica_step` run on every replica, several times a call."""
 
-    @tf.function  # type: ignore[untyped-decorator]
+    # A written-out loop rather than AutoGraph's, which TensorFlow 2.21 lacks on Python 3.13.
+    @tf.function(autograph=False)  # type: ignore[untyped-decorator]
     def run(iterator: Any, steps: Any) -> tuple[Any, Any]:
-        totals, waited = tf.zeros([3]), tf.zeros([], tf.float64)
-        for _ in tf.range(steps):
+        def step(done: Any, totals: Any, waited: Any) -> tuple[Any, Any, Any]:
             batch, seconds = _timed_next(iterator, totals)
             sums = strategy.run(replica_step, args=batch)
             totals += strategy.reduce(tf.distribute.ReduceOp.SUM, sums, axis=None)
-            waited += seconds
+            return done + 1, totals, waited + seconds
+
+        begin = (tf.constant(0), tf.zeros([3]), tf.zeros([], tf.float64))
+        _, totals, waited = tf.while_loop(lambda done, *_: done < steps, step, begin)
         return totals, waited
 
     def call(iterator: Any, steps: int) -> Totals:

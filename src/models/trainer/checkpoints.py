@@ -5,7 +5,10 @@ last epoch that it finished. An .npz holds `network/000â€¦` and `optimizer/000â€
 and `progress` (JSON).
 """
 
+import struct
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -18,8 +21,18 @@ from contracts import storage
 from contracts.errors import StageError
 
 Name = Literal["last", "best"]
-Row = dict[str, float]
-"""A line of history.csv."""
+Row = dict[str, int | float]
+"""A line of history.csv; whole numbers stay whole through a checkpoint."""
+
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    KeyError,
+    ValueError,  # no JSON, other fields, no array
+    RuntimeError,  # flags of zip that nothing here sets
+)
 
 
 class Progress(BaseModel):
@@ -65,7 +78,11 @@ class Checkpoints:
             np.savez(file, allow_pickle=False, **arrays)
 
     def load(self, name: Name, run: str) -> Checkpoint | None:
-        """Read a checkpoint of the run; None where there is none, or it is another run's."""
+        """Read a checkpoint of the run; None where there is none, or it is another run's.
+
+        Raises:
+            StageError: the file is damaged.
+        """
         uri = self._of(name)
         if not storage.exists(uri):
             return None
@@ -74,7 +91,13 @@ class Checkpoints:
             if storage.is_remote(uri):
                 path = Path(folder, "checkpoint.npz")
                 storage.download(uri, path)
-            checkpoint = _read(path)
+            try:
+                checkpoint = _read(path)
+            except _DAMAGE as error:
+                raise StageError(
+                    f"the checkpoint {uri} is damaged ({type(error).__name__}): delete last.npz and best.npz "
+                    "there, and the same command begins this run anew"
+                ) from error
         return checkpoint if checkpoint.progress.run == run else None
 
     def _of(self, name: Name) -> str:
@@ -99,7 +122,8 @@ def _values(source: Any) -> list[NDArray[Any]]:
 
 
 def _read(path: Path) -> Checkpoint:
-    with np.load(path, allow_pickle=False) as arrays:
+    # Opened here, since NumPy leaves a damaged file open.
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         names = sorted(arrays.files)
         return Checkpoint(
             Progress.model_validate_json(arrays["progress"].tobytes()),

@@ -99,17 +99,22 @@ def listen(host: str, port: int) -> socket.socket:
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
+        socket.getaddrinfo(host or None, port, family)  # whose error says what is wrong with a name
         listener = socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # UnicodeError: what can't be a host's name
         advice = "stop what listens there, or choose another --port"
-        if error.errno != errno.EADDRINUSE:
+        if not (isinstance(error, OSError) and error.errno == errno.EADDRINUSE):
             advice = "choose another --host or --port"
-        raise InputError(
-            f"can't listen on {host}:{port}: {os.strerror(error.errno or 0)}; {advice}"
-        ) from None
+        raise InputError(f"can't listen on {host}:{port}: {_reason(error)}; {advice}") from None
     # asyncio leaves Nagle's algorithm on for sockets made elsewhere: it held each answer back for 40 ms.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
+
+
+def _reason(error: OSError | UnicodeError) -> str:
+    if isinstance(error, socket.gaierror):  # its numbers are the resolver's own
+        return str(error.strerror)
+    return os.strerror(error.errno or 0) if isinstance(error, OSError) else "no such name can be"
 
 
 if __name__ == "__main__":

@@ -37,5 +37,6 @@ def create_app(settings: Settings, loading: Loading | None = None) -> FastAPI:
     app.add_middleware(SecurityHeaders)
     handle_errors(app)
     app.include_router(make_doors(settings, loading))
-    app.mount("/", StaticFiles(directory=PAGE, html=True), name="page")
+    # Not mounted at /, which would take a door's path with another method too: 404 for 405.
+    app.router.default = StaticFiles(directory=PAGE, html=True)
     return app

@@ -5,12 +5,14 @@
 `{"class": "7", "probability": 0.98, "top": [{"class": "7", "probability": 0.98}, …]}`.
 """
 
+import asyncio
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 from contracts.bundle import ModelBundle
+from serving.errors import StoppingError
 from serving.loading import Loading
 from serving.pixels import require_few_pixels
 from serving.predictor import Predictor, Ranked
@@ -25,11 +27,13 @@ def make_doors(settings: Settings, loading: Loading) -> APIRouter:
     async def predict(request: Request) -> Response:
         lane = loading.lane
         lane.require_room()  # a body that couldn't be answered isn't read
-        asked = await read_request(request, settings)
-        require_few_pixels(asked.images, settings.max_request_pixels)
-        return JSONResponse(
-            {"predictions": [describe(best) for best in await lane.predict(asked.images, asked.top_k)]}
-        )
+        try:
+            asked = await read_request(request, settings)
+            require_few_pixels(asked.images, settings.max_request_pixels)
+            predictions = await lane.predict(asked.images, asked.top_k)
+        except asyncio.CancelledError:  # the server stops, and its time of grace is over
+            raise StoppingError("the server is stopping: send the request again") from None
+        return JSONResponse({"predictions": [describe(best) for best in predictions]})
 
     def ready() -> dict[str, str]:
         return {"status": "ready", "model": loading.lane.predictor.bundle.name}
@@ -41,10 +45,13 @@ def make_doors(settings: Settings, loading: Loading) -> APIRouter:
         return describe_model(loading.lane.predictor)
 
     # Vertex AI's first: its routes may have the names of others, and must mean what Vertex AI expects.
-    doors.add_api_route(settings.vertex_health_route, ready)
-    doors.add_api_route("/healthz", alive)
-    doors.add_api_route("/readyz", ready)
-    doors.add_api_route("/model", model)
+    for path, tell in (
+        (settings.vertex_health_route, ready),
+        ("/healthz", alive),
+        ("/readyz", ready),
+        ("/model", model),
+    ):
+        doors.add_api_route(path, tell, methods=["GET", "HEAD"])  # many probes ask by HEAD
     for path in sorted({settings.vertex_predict_route, "/predict"}):
         doors.add_api_route(path, predict, methods=["POST"])
     return doors

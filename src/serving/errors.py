@@ -48,6 +48,10 @@ class NotReadyError(RequestError):
     """The model isn't loaded yet."""
 
 
+class StoppingError(RequestError):
+    """The server ends before it could answer."""
+
+
 STATUS: Mapping[type[RequestError], int] = MappingProxyType(
     {
         MalformedError: 400,
@@ -58,6 +62,7 @@ STATUS: Mapping[type[RequestError], int] = MappingProxyType(
         BadImageError: 422,
         QueueFullError: 503,
         NotReadyError: 503,
+        StoppingError: 503,
     }
 )
 

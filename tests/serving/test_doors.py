@@ -126,8 +126,15 @@ def test_a_phones_photo_passes_and_more_does_not(server):
 def test_unknown_paths_and_methods_answer_json_too(server):
     assert server.get("/nothing").status == 404
     assert "/nothing" in server.get("/nothing").content["error"]
-    assert server.get("/predict").status in (404, 405)
+    assert server.get("/predict").status == 405
+    assert server.get("/predict").headers["allow"] == "POST"
     assert server.post("/../../etc/passwd").status in (404, 405)
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/vertex/health", "/model", "/"])
+def test_probes_may_ask_by_head(server, path):
+    answer = requests.head(server.url + path, timeout=30)
+    assert (answer.status_code, answer.content) == (200, b"")
 
 
 @pytest.mark.parametrize("announced", [True, False])

@@ -8,6 +8,7 @@ import socket
 import pytest
 
 from contracts import storage
+from contracts.errors import InputError
 from serving.__main__ import listen
 
 
@@ -106,6 +107,40 @@ def test_a_taken_port_is_one_line(run_module, tiny_bundle):
     assert process.returncode == 2
     assert len(errors.splitlines()) == 1
     assert f"127.0.0.1:{port}: Address already in use" in errors
+
+
+@pytest.mark.parametrize(
+    ("host", "said"), [("nosuchhost.invalid", "ame"), ("a" * 70, "name"), ("192.0.2.1", "assign")]
+)
+def test_an_address_that_is_none_is_one_line(host, said):
+    with pytest.raises(InputError, match=rf"can't listen on {host}:0: .*{said}.*--host"):
+        listen(host, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("AIP_PREDICT_ROUTE", "nope"), ("AIP_HEALTH_ROUTE", "/{x"), ("PORT", "x")]
+)
+def test_a_bad_environment_is_one_line(run_module, tiny_bundle, name, value):
+    process = run_module("serving", "--model", str(tiny_bundle), **{name: value})
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert len(errors.splitlines()) == 1
+    assert name in errors
+
+
+def test_a_slow_sender_hears_that_the_server_stops(run_server, tiny_bundle):
+    server = run_server("--model", str(tiny_bundle))
+    server.wait_until_ready()
+    with socket.create_connection(server.url.removeprefix("http://").split(":"), timeout=60) as client:
+        client.sendall(b"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n")
+        client.sendall(b"content-length: 1000\r\n\r\n{")
+        assert server.get("/healthz").status == 200
+        code, lines = stop(server)
+        answer = client.recv(10_000)
+    assert code == 0
+    assert answer.startswith(b"HTTP/1.1 503")
+    assert b"retry-after" in answer
+    assert "Traceback" not in "".join(lines)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])

@@ -22,7 +22,7 @@ IMAGENET = "imagenet"
 class TrainConfig(BaseModel):
     """What decides the numbers that come out. A run goes on only with the very config that it began with."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     epochs: PositiveInt = Field(default=8, description="Epochs; with --weights, of the fine-tuning.")
     batch_size: PositiveInt = Field(default=64, description="Images a step, over all devices together.")
@@ -67,7 +67,12 @@ class TrainConfig(BaseModel):
     precision: Literal["float32", "bfloat16", "float16"] = Field(
         default="float32", description="What layers compute in; weights are float32."
     )
-    seed: NonNegativeInt = Field(default=0, description="Of the weights, the order and the augmentation.")
+    seed: int = Field(
+        default=0,
+        ge=0,
+        lt=2**32,  # NumPy takes no more
+        description="Of the weights, the order and the augmentation.",
+    )
 
     @property
     def from_scratch(self) -> bool:

@@ -1,7 +1,7 @@
 """A run's own folder: whose it is, and how it looks on this machine while it is being filled.
 
 `run.json` says which run a folder belongs to, so that the same command goes on and another one is refused.
-What a run leaves besides the bundle: `checkpoints/`, `history.csv`, `logs/` (TensorBoard), `wandb/`.
+What a run leaves besides the bundle: `checkpoints/`, `history.csv`, `logs/` (TensorBoard), `wandb/`, `.lock`.
 """
 
 import csv
@@ -19,8 +19,9 @@ from pydantic import Field
 
 from contracts import storage
 from contracts.documents import Document
-from contracts.errors import InputError
+from contracts.errors import InputError, StageError
 from models.trainer.checkpoints import Row
+from models.trainer.lock import LOCK, locked
 
 HISTORY = "history.csv"
 
@@ -68,9 +69,13 @@ def claim(output: str, run: Run) -> None:
     """Write `run.json`, unless it is there.
 
     Raises:
-        ConflictError: another run was begun there in the meantime.
+        StageError: another run was begun there in the meantime.
+        ConflictError: the same, in this very moment.
     """
-    if not storage.exists(storage.join(output, Run.file_name)):
+    there = Run.read_if_there(output)
+    if there and there.id != run.id:
+        raise StageError(f"another run was begun in {output} in the meantime: choose another --output")
+    if there is None:
         storage.write_bytes(storage.join(output, Run.file_name), run.to_json(), if_generation_match=0)
 
 
@@ -110,9 +115,14 @@ class RunFolder:
 
 @contextmanager
 def open_run_folder(uri: str) -> Iterator[RunFolder]:
-    """Give the folder to work in; what isn't published from a remote one's stand-in is gone in the end."""
+    """Give the folder to work in; what isn't published from a remote one's stand-in is gone in the end.
+
+    Raises:
+        StageError: another process works in it.
+    """
     if not storage.is_remote(uri):
-        yield RunFolder(uri, Path(uri))
+        with locked(uri):
+            yield RunFolder(uri, Path(uri))
         return
     with tempfile.TemporaryDirectory(prefix="chrysalis-run-", ignore_cleanup_errors=True) as folder:
         yield RunFolder(uri, Path(folder))
@@ -120,12 +130,12 @@ def open_run_folder(uri: str) -> Iterator[RunFolder]:
 
 def _check_empty(output: str) -> None:
     try:
-        files = storage.list_files(output)
+        names = [file.name for file in storage.list_files(output) if file.name != LOCK]
     except storage.NotFoundError:
         return
-    if files:
+    if names:
         raise InputError(
-            f"{output} holds {files[0].name} and isn't a training run's folder: choose another --output"
+            f"{output} holds {names[0]} and isn't a training run's folder: choose another --output"
         )
 
 

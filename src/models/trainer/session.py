@@ -70,9 +70,13 @@ class Session:
             output_uri: the run's folder.
             command: what to type to train it again.
         """
-        claim(output_uri, self._run)
+        with open_run_folder(output_uri) as folder:
+            claim(output_uri, self._run)
+            return self._run_in(folder, output_uri, command)
+
+    def _run_in(self, folder: RunFolder, output_uri: str, command: str) -> ModelBundle:
         name = storage.last_part(output_uri)
-        with open_run_folder(output_uri) as folder, self._trackers(folder, name) as trackers:
+        with self._trackers(folder, name) as trackers:
             checkpoints = Checkpoints(folder.checkpoints)
             reached = self._fit(folder, checkpoints, trackers)
             network = self._best(checkpoints)

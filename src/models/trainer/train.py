@@ -10,7 +10,8 @@ from contracts.console import log
 from contracts.dataset import ShardIndex
 from contracts.errors import InputError
 from models.trainer.architecture import Architecture
-from models.trainer.config import Execution, TrainConfig
+from models.trainer.config import FROM_SCRATCH, IMAGENET, Execution, TrainConfig
+from models.trainer.lock import check_unlocked
 from models.trainer.run_folder import find_run, new_run
 from models.trainer.runtime import check_driver, load_tensorflow
 from models.trainer.shards import digest_of, read_index
@@ -42,6 +43,7 @@ def train_and_evaluate(
 
     Raises:
         InputError: something that was given can't be used. Then nothing was written.
+        StageError: another process works in the folder, or the work failed.
     """
     index = read_index(input_uri)
     image_size = choose_image_size(config, index, architecture)
@@ -52,6 +54,8 @@ def train_and_evaluate(
     if bundle := ModelBundle.read_if_there(output_uri):
         log("already trained", bundle=output_uri, test_accuracy=bundle.metrics.get("accuracy"))
         return bundle
+    check_unlocked(output_uri)
+    _check_weights(config)
     if devices is None:
         check_driver(execution.gpu)
     # Only now, as it takes seconds: what can be refused without it has been.
@@ -80,6 +84,21 @@ def choose_image_size(config: TrainConfig, index: ShardIndex, architecture: Arch
             f"{size}: build the records with --image-size {architecture.smallest_image}"
         )
     return size
+
+
+def _check_weights(config: TrainConfig) -> None:
+    if config.from_scratch and config.fine_tune_from:
+        raise InputError(
+            f"--fine-tune-from {config.fine_tune_from} needs --weights: from scratch, all layers are trained"
+        )
+    weights = config.weights
+    if weights not in (FROM_SCRATCH, IMAGENET) and not any(
+        storage.exists(uri) for uri in (weights, storage.join(weights, ModelBundle.file_name))
+    ):
+        raise InputError(
+            f"--weights {weights} doesn't exist: expected {FROM_SCRATCH}, {IMAGENET}, a file "
+            "or a bundle's folder"
+        )
 
 
 def _command(architecture: Architecture, input_uri: str, output_uri: str) -> str:

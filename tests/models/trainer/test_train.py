@@ -20,7 +20,7 @@ from contracts import storage
 from contracts.bundle import ModelBundle, open_bundle
 from contracts.errors import InputError, StageError
 from models.trainer.checkpoints import Checkpoints
-from models.trainer.run_folder import Run
+from models.trainer.run_folder import Run, open_run_folder
 
 Train = Callable[..., ModelBundle]
 
@@ -104,6 +104,13 @@ def test_a_killed_run_goes_on_to_the_same_end(
     resumed = train(tmp_path / "killed", **settings)
     assert learnt(tmp_path / "killed") == learnt(tmp_path / "whole")
     assert resumed.metrics == whole.metrics
+
+
+def test_two_runs_in_one_folder_are_refused(train: Train, tmp_path: Path) -> None:
+    with open_run_folder(str(tmp_path / "run")), pytest.raises(StageError, match="another run is working in"):
+        train(tmp_path / "run", epochs=1)
+    assert [path.name for path in (tmp_path / "run").iterdir()] == [".lock"]
+    train(tmp_path / "run", epochs=1)
 
 
 def test_sigterm_ends_a_run_with_one_line(tmp_path: Path, tiny_records: Path) -> None:

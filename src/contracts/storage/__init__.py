@@ -28,7 +28,7 @@ from contracts.storage.types import (
     NotFoundError,
     UnreachableError,
 )
-from contracts.storage.uris import is_remote, join, last_part, relative, resolve
+from contracts.storage.uris import check_apart, is_remote, join, last_part, relative, resolve
 
 __all__ = [
     "ConflictError",
@@ -36,6 +36,7 @@ __all__ = [
     "FileInfo",
     "NotFoundError",
     "UnreachableError",
+    "check_apart",
     "checksum",
     "delete",
     "download",

@@ -104,8 +104,8 @@ def _in_storage(uri: str) -> Origin:
     if not files:
         raise InputError(f"{uri} holds no files: name a folder of images in class folders, or an archive")
     for file in files:
-        if not file.name.isprintable():  # as are bytes that aren't UTF-8
-            raise InputError(f"{uri} holds {file.name!a}, a name that not every storage can hold: rename it")
+        if file.name != file.name.encode(errors="replace").decode():
+            raise InputError(f"{uri} holds {file.name!a}, a name that isn't UTF-8: rename it")
     return Origin(uri, uri, files)
 
 

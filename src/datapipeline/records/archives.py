@@ -6,6 +6,7 @@ decompressed once, as a whole, to a temporary tar (`decompressed`).
 """
 
 import bz2
+import errno
 import gzip
 import lzma
 import shutil
@@ -72,7 +73,7 @@ def open_archive(uri: str) -> Archive:
     file = storage.open_read(uri)
     try:
         return kind(file)
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
+    except (zipfile.BadZipFile, tarfile.TarError, EOFError, NotImplementedError, UnicodeDecodeError) as error:
         file.close()
         raise _broken(uri, error) from error
 
@@ -116,13 +117,17 @@ class _Zip:
         self._zip = zipfile.ZipFile(file)
 
     def members(self) -> list[Member]:
-        infos = (info for info in self._zip.infolist() if not info.is_dir())
+        infos = (info for info in self._zip.infolist() if not info.filename.endswith("/"))
         return [Member(info.filename, info.header_offset, info.file_size, _locked(info)) for info in infos]
 
     def read(self, member: Member) -> bytes:
         try:
             return self._zip.read(member.name)
         except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError) as error:
+            raise UnreadableError(f"damaged in its archive: {error}") from error
+        except OSError as error:
+            if error.errno not in (None, errno.EINVAL):  # the disk's fault, not the archive's
+                raise
             raise UnreadableError(f"damaged in its archive: {error}") from error
 
     def close(self) -> None:

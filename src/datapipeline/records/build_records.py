@@ -49,7 +49,9 @@ def build_records_cli(
     image_size: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Pixels of the shorter side, or of the square; by default the images' own, 32 to 256."
+            min=1,
+            max=4096,
+            help="Pixels of the shorter side, or of the square; by default the images' own, 32 to 256.",
         ),
     ] = BuildConfig.image_size,
     resize: Annotated[
@@ -86,6 +88,7 @@ def build_records(input_uri: str, output_uri: str, config: BuildConfig) -> Shard
         InputError: the input is no processed data set, or its raw data isn't there.
         StageError: an image isn't what it was when it was processed.
     """
+    storage.check_apart(input_uri, output_uri)
     manifest = Manifest.read(input_uri)
     examples = read_examples(input_uri, manifest)
     settings = _settings(manifest, config)

@@ -1,6 +1,6 @@
 """Usable images to examples: each with its class's label and its side of the split."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from contracts.console import log
@@ -11,14 +11,19 @@ from datapipeline.records.split import Fractions, split_class
 
 
 def to_examples(
-    images: Sequence[Examined], fractions: Fractions, seed: int, min_per_class: int
+    images: Sequence[Examined],
+    class_names: Iterable[str],
+    fractions: Fractions,
+    seed: int,
+    min_per_class: int,
 ) -> list[Example]:
-    """Label and split the usable images; labels count the sorted class names.
+    """Label and split the usable images; labels count the sorted names of `class_names`, the raw data's.
 
     Raises:
         InputError: a class has too few different images of its own.
     """
-    contents: dict[str, set[str]] = defaultdict(set)
+    # From the raw data's names: a class whose images are all broken is missed, not forgotten.
+    contents: dict[str, set[str]] = {name: set() for name in class_names}
     for image in images:
         contents[image.class_name].add(image.sha256)
     names = sorted(contents)

@@ -1,5 +1,6 @@
 """What a file's place and name say: its class, and whether it is an image, a paper or something else."""
 
+import unicodedata
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -27,7 +28,7 @@ def is_ignored(path: str) -> bool:
     parts = PurePosixPath(path).parts
     if "__MACOSX" in parts or any(part.startswith(".") and part != ".." for part in parts):
         return True
-    name = parts[-1].lower()
+    name = PurePosixPath(path).name.lower()
     suffix = PurePosixPath(name).suffix
     return suffix in _PAPER_SUFFIXES or name in _PAPERS or (not suffix and name.split("-")[0] in _PAPERS)
 
@@ -48,6 +49,8 @@ def trouble(path: str) -> str | None:
         return "a path that leads out of its folder"
     if path != path.encode(errors="replace").decode():
         return "a name that isn't UTF-8"
+    if any(unicodedata.category(character) == "Cc" for character in path):
+        return "a name with control characters"
     if not is_image(path):
         return "an archive inside an archive" if is_archive(path) else "not an image, by its name"
     return None if class_name(path) else "in no class folder"

@@ -77,8 +77,9 @@ def process(input_uri: str, output_uri: str, config: ProcessConfig) -> Manifest:
     Raises:
         InputError: there is nothing there, or no data set that can be split.
     """
+    storage.check_apart(input_uri, output_uri)
     with RawFolder(input_uri) as raw:
-        _check_classes(raw)
+        class_names = _class_names(raw)
         wanted = {
             "dataset": _dataset(raw),
             "raw": storage.relative(_absolute(raw.uri), output_uri),
@@ -91,7 +92,7 @@ def process(input_uri: str, output_uri: str, config: ProcessConfig) -> Manifest:
             log("up to date", manifest=storage.join(output_uri, Manifest.file_name))
             return present
         images, rejected = examine(raw, config.workers)
-        examples = to_examples(images, config.split, config.seed, config.min_per_class)
+        examples = to_examples(images, class_names, config.split, config.seed, config.min_per_class)
         manifest = _manifest(examples, len(rejected), wanted)
         # From here to the end the folder has no manifest: a reader never meets old and new together.
         storage.delete(storage.join(output_uri, Manifest.file_name))
@@ -110,7 +111,7 @@ def process(input_uri: str, output_uri: str, config: ProcessConfig) -> Manifest:
     return manifest
 
 
-def _check_classes(raw: RawFolder) -> None:
+def _class_names(raw: RawFolder) -> list[str]:
     names = sorted({image.class_name for image in raw.images})
     if not names:
         reason = f"; {raw.rejected[0].path}: {raw.rejected[0].reason}" if raw.rejected else ""
@@ -122,6 +123,7 @@ def _check_classes(raw: RawFolder) -> None:
         raise InputError(
             f"{raw.uri} holds one class only, {names[0]!r}: a classifier needs two or more folders of images"
         )
+    return names
 
 
 def _absolute(uri: str) -> str:

@@ -118,7 +118,7 @@ class TestCommand:
             ("http://127.0.0.1:{port}/", "names no file"),
             ("http://[::1/x.zip", "is no address"),
             ("gs://", "expected a path or gs://bucket/prefix"),
-            ("{tmp}/latin", "a name that not every storage can hold"),
+            ("{tmp}/latin", "a name that isn't UTF-8"),
         ],
     )
     def test_bad_input_is_one_clear_line(self, tmp_path, source, message):

@@ -145,6 +145,12 @@ def one_class(tmp_path):
     shutil.rmtree(tmp_path / "few")
 
 
+def broken_class(tmp_path):
+    few(tmp_path)
+    for file in (tmp_path / "few").iterdir():
+        file.write_bytes(b"no image")
+
+
 @pytest.mark.parametrize(
     ("prepare", "name", "message"),
     [
@@ -154,6 +160,7 @@ def one_class(tmp_path):
         (lambda folder: (folder / "a.rar").write_text("no"), "a.rar", "neither a folder nor an archive"),
         (one_class, "", "holds one class only, 'many'"),
         (few, "", "the class 'few' has 2 different usable images"),
+        (broken_class, "", "the class 'few' has 0 different usable images"),
         (lambda folder: Image.new("L", (9, 9)).save(folder / "a.png"), "", "a.png: in no class folder"),
     ],
 )
@@ -175,3 +182,11 @@ def test_the_command_line(flowers, out, command):
     assert done.returncode == 0, done.stderr
     manifest = Manifest.read(str(out))
     assert (manifest.fractions, manifest.seed) == ((0.6, 0.2, 0.2), 7)
+
+
+def test_a_stage_does_not_write_into_its_own_input(tmp_path, command):
+    few(tmp_path)
+    done = command("process", "--input", tmp_path, "--output", f"{tmp_path}/few/..", "--workers", 1)
+    assert done.returncode == 2
+    assert "is the --input" in done.stderr
+    assert {file.name for file in tmp_path.iterdir()} == {"few", "many"}

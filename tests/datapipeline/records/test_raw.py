@@ -3,6 +3,7 @@ import tarfile
 import zipfile
 
 import pytest
+from PIL import Image
 
 from contracts import storage
 from contracts.errors import InputError
@@ -132,3 +133,28 @@ def test_the_digest_notices_an_edit_that_keeps_the_size(raw):
     image.write_bytes(image.read_bytes()[:-1] + b"?")
     with RawFolder(str(raw)) as folder:
         assert folder.digest() != before
+
+
+def test_a_damaged_member_is_rejected_and_a_damaged_directory_refused(tmp_path):
+    png = png_bytes()
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_BZIP2) as archive:
+        for name in ("a/good.png", "a/bad.png", ".", "a/b\rc.png"):
+            archive.writestr(name, png)
+        offset = archive.getinfo("a/bad.png").header_offset
+    data = bytearray((tmp_path / "a.zip").read_bytes())
+    start = offset + 30 + len("a/bad.png") + 20  # inside the member's compressed bytes
+    data[start] ^= 0xFF
+    (tmp_path / "a.zip").write_bytes(data)
+    with RawFolder(str(tmp_path / "a.zip")) as raw:
+        reasons = {row.path.rpartition("::")[2]: row.reason for row in raw.rejected}
+        assert reasons["a/b\rc.png"] == "a name with control characters"
+        paths = {image.path.rpartition("::")[2]: image.path for image in raw.images}
+        assert raw.read(paths["a/good.png"]) == png
+        with pytest.raises(UnreadableError, match="damaged in its archive"):
+            raw.read(paths["a/bad.png"])
+
+
+def png_bytes():
+    file = io.BytesIO()
+    Image.new("L", (9, 9)).save(file, "PNG")
+    return file.getvalue()

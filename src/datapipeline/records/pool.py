@@ -10,6 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from typing import Any, Final, TypeVar
 
+from contracts.console import Terminated
 from contracts.errors import StageError
 
 S = TypeVar("S")
@@ -56,6 +57,11 @@ def run(function: Callable[[S, T], R], shared: S, tasks: list[T], workers: int |
         raise StageError(
             "a worker process died, most likely for want of memory: try fewer --workers"
         ) from None
+    except (KeyboardInterrupt, Terminated):
+        # Whoever stops this waits for no shard: what is begun has no final name yet.
+        for worker in multiprocessing.active_children():
+            worker.terminate()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
 

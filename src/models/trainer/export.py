@@ -90,7 +90,7 @@ def export_bundle(
     )
     _move_into_place(staging, folder, bundle)
     bundle.write(str(folder))
-    log("bundle written", folder=folder, files=len(bundle.files), litert=litert.quantization)
+    log("bundle written", bundle=run.output, files=len(bundle.files), litert=litert.quantization)
     return bundle
 
 

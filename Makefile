@@ -26,7 +26,7 @@ GPU ?= $(if $(filter vertex,$(RUN)),1,$(HOST_GPUS))
 ARGS ?=
 
 # The data set's own name: the source's last part without the archive's ending.
-NAME := $(patsubst %.tar,%,$(basename $(notdir $(patsubst %/,%,$(DATASET)))))
+NAME := $(shell basename -- "$(DATASET)" | sed -E 's/(\.tar)?\.(zip|tar|tgz|gz|bz2|xz)$$//; s/[^A-Za-z0-9._-]+/-/g')
 RAW := $(ROOT)/raw/$(NAME)
 INTERIM := $(ROOT)/interim/$(NAME)
 PROCESSED := $(ROOT)/processed/$(NAME)
@@ -45,6 +45,14 @@ endif
 ifneq ($(filter docker vertex,$(RUN)),)
 ifeq ($(filter gs://%,$(ROOT)),)
 $(error ROOT is "$(ROOT)"; with RUN=$(RUN) the stages meet in a bucket: ROOT=gs://bucket/prefix)
+endif
+endif
+ifeq ($(wildcard src/models/$(MODEL)/train_multi_gpu.py),)
+$(error MODEL is "$(MODEL)"; it is one of $(patsubst src/models/%/,%,$(dir $(wildcard src/models/*/train_multi_gpu.py))))
+endif
+ifneq ($(filter evaluate predict,$(MAKECMDGOALS)),)
+ifneq ($(RUN),local)
+$(error evaluate and predict run on the host: leave RUN out)
 endif
 endif
 
@@ -69,7 +77,7 @@ train: train-$(RUN) ## train, evaluate and export: models/<dataset>/<run-id>
 
 .PHONY: download-local process-local records-local train-local
 download-local: $(SETUP)
-	@$(PY) -m datapipeline.download.dataloader --source $(DATASET) --output $(RAW) $(call extra,download)
+	@$(PY) -m datapipeline.download.dataloader --source "$(DATASET)" --output $(RAW) $(call extra,download)
 process-local: $(SETUP)
 	@$(PY) -m datapipeline.records.process --input $(RAW) --output $(INTERIM) $(call extra,process)
 records-local: $(SETUP)
@@ -78,10 +86,10 @@ train-local: $(SETUP)
 	@$(PY) -m models.$(MODEL).train_multi_gpu --gpu $(GPU) --input $(PROCESSED) --output $(MODEL_URI) $(call extra,train)
 
 # In containers; docker-compose.yml says what the variables are. A local data set is mounted.
-LOCAL_DATASET := $(wildcard $(DATASET))
+LOCAL_DATASET := $(shell test -e "$(DATASET)" && realpath -- "$(DATASET)")
 BUCKET := $(firstword $(subst /, ,$(ROOT:gs://%=%)))
 COMPOSE = CONTAINER_USER=$$(id -u):$$(id -g) NAME=$(NAME) ROOT=$(ROOT) BUCKET=$(BUCKET) RUN_ID=$(RUN_ID) GPU=$(GPU) GIT_COMMIT=$(shell git rev-parse HEAD 2>/dev/null) \
-	$(if $(LOCAL_DATASET),DATASETS=$(dir $(abspath $(DATASET))) DATASET=/datasets/$(notdir $(abspath $(DATASET))),DATASET=$(DATASET)) \
+	$(if $(LOCAL_DATASET),DATASETS="$$(dirname "$(LOCAL_DATASET)")" DATASET="/datasets/$$(basename "$(LOCAL_DATASET)")",DATASET="$(DATASET)") \
 	ARGS="$(call extra,$*)" docker compose
 .PHONY: $(STAGES:%=%-docker) serve-docker
 $(STAGES:%=%-docker): %-docker:
@@ -91,7 +99,7 @@ serve-docker: %-docker:
 
 # On Vertex AI: `python -m vertex submit --help` says what CHRYSALIS_PROJECT, _REGION and _IMAGES are.
 .PHONY: $(STAGES:%=%-vertex)
-download-vertex: SUBMIT := --source $(DATASET)
+download-vertex: SUBMIT := --source "$(DATASET)"
 train-vertex: SUBMIT := --model $(MODEL) --run-id $(RUN_ID) --gpu $(GPU)
 $(STAGES:%=%-vertex): %-vertex: $(SETUP)
 	@$(PY) -m vertex submit $* --root $(ROOT) --dataset $(NAME) $(SUBMIT) $(VERTEX_ARGS) -- $(call extra,$*)
@@ -104,7 +112,7 @@ serve: serve-$(RUN) ## serve a bundle, with its web page, on port 8080
 serve-local: $(SETUP)
 	@$(PY) -m serving --model $(MODEL_URI) $(ARGS)
 predict: $(SETUP) ## classify an image: make predict IMAGE=photo.jpg
-	@$(PY) -m serving.predict --model $(MODEL_URI) $(ARGS) $(or $(IMAGE),$(error IMAGE is empty: make predict IMAGE=photo.jpg))
+	@$(PY) -m serving.predict --model $(MODEL_URI) $(ARGS) "$(or $(IMAGE),$(error IMAGE is empty: make predict IMAGE=photo.jpg))"
 
 ##@ Working on Chrysalis
 .PHONY: setup lint test test-containers lock help

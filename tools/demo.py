@@ -79,7 +79,7 @@ def describe(model, manifest, index, bundle):
         "test accuracy": f"{bundle.metrics['accuracy']:.4f}",
         "bundle": model,
         "report": storage.join(model, "report/report.html"),
-        "W&B": f"wandb sync {offline[-1]}" if offline else bundle.wandb_run or "off",
+        "W&B": f".venv/bin/wandb sync {offline[-1]}" if offline else bundle.wandb_run or "off",
         "serve it": f"make serve DATASET={manifest.dataset}   then open http://127.0.0.1:8080",
     }
     return "\n" + "\n".join(f"  {name:15}  {text}" for name, text in lines.items())

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from contracts import storage
 from contracts.bundle import LITERT_MODEL, SAVED_MODEL, ModelBundle, open_bundle
-from contracts.console import progress, run_app
+from contracts.console import log, progress, run_app
 from contracts.dataset import ShardIndex, Split
 from contracts.errors import InputError
 from contracts.options import Input
@@ -74,6 +74,11 @@ def evaluate(
     index = ShardIndex.read(data)
     bundle = ModelBundle.read(model)
     _check(bundle, model, index, data, split)
+    if bundle.dataset_digest != index.manifest_digest:
+        log(
+            "not the data that the model was trained on: some of it may have been; mind the figures",
+            data=data,
+        )
     shards = local_shards(data, index, [split])[split]
     with open_bundle(model, [_FILES[runtime]]) as (folder, _):
         # Only now, as it takes seconds: `--help` and a wrong argument don't wait for it.

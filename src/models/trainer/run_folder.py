@@ -54,7 +54,7 @@ def find_run(output: str, wanted: Run) -> Run:
     if differences := list(_differences(there, wanted)):
         raise InputError(
             f"{output} was begun with {differences[0]}: give the same again to go on with it, or choose "
-            "another --output"
+            "another --output (with make, another RUN_ID)"
         )
     return there
 

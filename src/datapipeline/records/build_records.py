@@ -18,6 +18,7 @@ from contracts.options import Input, Output, Workers
 from datapipeline.records import building, pool
 from datapipeline.records.building import Building, Settings
 from datapipeline.records.examples import read_examples
+from datapipeline.records.places import check_places
 from datapipeline.records.plan import ShardPlan, count_shards, plan_shards
 from datapipeline.records.raw import RawFolder
 from datapipeline.records.shard import ShardTask, Workshop, build_shard
@@ -88,7 +89,7 @@ def build_records(input_uri: str, output_uri: str, config: BuildConfig) -> Shard
         InputError: the input is no processed data set, or its raw data isn't there.
         StageError: an image isn't what it was when it was processed.
     """
-    storage.check_apart(input_uri, output_uri)
+    check_places(input_uri, output_uri)
     manifest = Manifest.read(input_uri)
     examples = read_examples(input_uri, manifest)
     settings = _settings(manifest, config)

@@ -22,16 +22,10 @@ def to_examples(
     Raises:
         InputError: a class has too few different images of its own.
     """
-    # From the raw data's names: a class whose images are all broken is missed, not forgotten.
-    contents: dict[str, set[str]] = {name: set() for name in class_names}
-    for image in images:
-        contents[image.class_name].add(image.sha256)
+    contents, shared = check_enough(images, class_names, min_per_class)
     names = sorted(contents)
-    shared = _shared(contents.values())
     if shared:
         log("the same image is in several classes", images=len(shared), kept=True)
-    for name in names:
-        _check_enough(name, len(contents[name] - shared), min_per_class)
     sides = {name: split_class(contents[name], shared, fractions, seed) for name in names}
     labels = {name: label for label, name in enumerate(names)}
     return [
@@ -49,14 +43,29 @@ def to_examples(
     ]
 
 
+def check_enough(
+    images: Iterable[Examined | Example], class_names: Iterable[str], fewest: int
+) -> tuple[dict[str, set[str]], set[str]]:
+    """Each class's contents, and those that several classes have.
+
+    Raises:
+        InputError: a class has fewer than `fewest` contents of its own.
+    """
+    # From the raw data's names: a class whose images are all broken is missed, not forgotten.
+    contents: dict[str, set[str]] = {name: set() for name in class_names}
+    for image in images:
+        contents[image.class_name].add(image.sha256)
+    shared = _shared(contents.values())
+    for name in sorted(contents):
+        count = len(contents[name] - shared)
+        if count < fewest:
+            raise InputError(
+                f"the class {name!r} has {count} different usable images of its own and needs {fewest} (one "
+                "for each of train, val and test at least): add images, or take the folder away"
+            )
+    return contents, shared
+
+
 def _shared(classes: Iterable[set[str]]) -> set[str]:
     times = Counter(content for contents in classes for content in contents)
     return {content for content, count in times.items() if count > 1}
-
-
-def _check_enough(name: str, count: int, fewest: int) -> None:
-    if count < fewest:
-        raise InputError(
-            f"the class {name!r} has {count} different usable images of its own and needs {fewest} (one for "
-            "each of train, val and test at least): add images, or take the folder away"
-        )

@@ -21,7 +21,8 @@ from contracts.options import Input, Output, Workers
 from datapipeline.records.archives import SUFFIXES
 from datapipeline.records.examine import examine
 from datapipeline.records.examples import REJECTED, digest, read_examples, to_csv, write_examples
-from datapipeline.records.labelling import to_examples
+from datapipeline.records.labelling import check_enough, to_examples
+from datapipeline.records.places import check_places
 from datapipeline.records.raw import RawFolder
 from datapipeline.records.report import REPORT, render
 from datapipeline.records.split import FEWEST, Fractions
@@ -77,7 +78,7 @@ def process(input_uri: str, output_uri: str, config: ProcessConfig) -> Manifest:
     Raises:
         InputError: there is nothing there, or no data set that can be split.
     """
-    storage.check_apart(input_uri, output_uri)
+    check_places(input_uri, output_uri)
     with RawFolder(input_uri) as raw:
         class_names = _class_names(raw)
         wanted = {
@@ -89,6 +90,7 @@ def process(input_uri: str, output_uri: str, config: ProcessConfig) -> Manifest:
         }
         present = _up_to_date(output_uri, wanted)
         if present is not None:
+            check_enough(read_examples(output_uri, present), class_names, config.min_per_class)
             log("up to date", manifest=storage.join(output_uri, Manifest.file_name))
             return present
         images, rejected = examine(raw, config.workers)

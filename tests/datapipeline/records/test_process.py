@@ -8,6 +8,7 @@ from PIL import Image
 from contracts import storage
 from contracts.dataset import SPLITS, Example, Manifest
 from contracts.errors import InputError
+from datapipeline.records.build_records import BuildConfig, build_records
 from datapipeline.records.examples import read_examples
 from datapipeline.records.process import ProcessConfig, process
 
@@ -190,3 +191,29 @@ def test_a_stage_does_not_write_into_its_own_input(tmp_path, command):
     assert done.returncode == 2
     assert "is the --input" in done.stderr
     assert {file.name for file in tmp_path.iterdir()} == {"few", "many"}
+
+
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        ("raw/interim", "lies in the --input"),
+        ("file", "can't be a folder"),
+        ("file/sub", "can't be a folder"),
+    ],
+)
+def test_an_output_that_is_no_place_to_write_is_refused(tmp_path, output, message):
+    (tmp_path / "raw").mkdir()
+    few(tmp_path / "raw")
+    (tmp_path / "file").write_text("mine")
+    for stage, config in ((process, CONFIG), (build_records, BuildConfig())):
+        with pytest.raises(InputError, match=message):
+            stage(str(tmp_path / "raw"), str(tmp_path / output), config)
+    assert (tmp_path / "file").read_text() == "mine"
+    assert not (tmp_path / "raw/interim").exists()
+
+
+def test_a_finished_folder_answers_for_another_min_per_class(flowers, out):
+    manifest = process(str(flowers), str(out), CONFIG)
+    with pytest.raises(InputError, match="'daisy' has 40 different usable images of its own and needs 41"):
+        process(str(flowers), str(out), ProcessConfig(min_per_class=41, workers=1))
+    assert Manifest.read(str(out)) == manifest

@@ -22,6 +22,12 @@ from contracts.errors import InputError
 
 SUFFIXES: Final = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 
+_DAMAGES: Final = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError),
+    *(NotImplementedError, UnicodeDecodeError),
+)
+"""What `zipfile` raises at a damaged member; bzip2 has an OSError besides."""
+
 
 class UnreadableError(ValueError):
     """A member can't be read. The message is the reason, short enough for a table's cell."""
@@ -123,7 +129,7 @@ class _Zip:
     def read(self, member: Member) -> bytes:
         try:
             return self._zip.read(member.name)
-        except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError) as error:
+        except _DAMAGES as error:
             raise UnreadableError(f"damaged in its archive: {error}") from error
         except OSError as error:
             if error.errno not in (None, errno.EINVAL):  # the disk's fault, not the archive's

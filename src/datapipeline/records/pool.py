@@ -7,7 +7,9 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from itertools import islice
+from multiprocessing import forkserver
 from typing import Any, Final, TypeVar
 
 from contracts.console import Terminated
@@ -50,6 +52,7 @@ def run(function: Callable[[S, T], R], shared: S, tasks: list[T], workers: int |
     # Not fork, which copies locks that threads hold; and cheaper than spawn, since imports are done once.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOAD)
+    _start_fork_server()
     pool = ProcessPoolExecutor(count, context, initializer=_start, initargs=(shared, dict(os.environ)))
     try:
         yield from _bounded(pool, function, iter(tasks), count * AHEAD)
@@ -57,7 +60,7 @@ def run(function: Callable[[S, T], R], shared: S, tasks: list[T], workers: int |
         raise StageError(
             "a worker process died, most likely for want of memory: try fewer --workers"
         ) from None
-    except (KeyboardInterrupt, Terminated):
+    except (GeneratorExit, KeyboardInterrupt, Terminated):
         # Whoever stops this waits for no shard: what is begun has no final name yet.
         for worker in multiprocessing.active_children():
             worker.terminate()
@@ -66,11 +69,33 @@ def run(function: Callable[[S, T], R], shared: S, tasks: list[T], workers: int |
         pool.shutdown(cancel_futures=True)
 
 
+def _start_fork_server() -> None:
+    # Ctrl-C reaches the whole group: the server would show a traceback if it came during its imports.
+    if threading.current_thread() is not threading.main_thread():
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    # Stopped while it starts, a worker isn't known yet and can't be terminated: it would show a traceback.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _bounded(
     pool: ProcessPoolExecutor, function: Callable[[S, T], R], tasks: Iterable[T], ahead: int
 ) -> Iterator[R]:
     tasks = iter(tasks)
-    pending: set[Future[R]] = {pool.submit(_call, function, task) for task in islice(tasks, ahead)}
+    with _signals_held():
+        pending: set[Future[R]] = {pool.submit(_call, function, task) for task in islice(tasks, ahead)}
     while pending:
         done, pending = wait(pending, return_when=FIRST_COMPLETED)
         pending |= {pool.submit(_call, function, task) for task in islice(tasks, len(done))}

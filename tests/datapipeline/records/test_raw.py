@@ -154,6 +154,17 @@ def test_a_damaged_member_is_rejected_and_a_damaged_directory_refused(tmp_path):
             raw.read(paths["a/bad.png"])
 
 
+def test_a_member_whose_own_header_has_a_bad_name_is_unreadable(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("a/bad.png", b"x")
+    data = bytearray((tmp_path / "a.zip").read_bytes())
+    data[6:8] = (0x800).to_bytes(2, "little")  # says that the name is UTF-8
+    data[30] = 0xFF
+    (tmp_path / "a.zip").write_bytes(data)
+    with RawFolder(str(tmp_path)) as raw, pytest.raises(UnreadableError, match="damaged in its archive"):
+        raw.read("a.zip::a/bad.png")
+
+
 def png_bytes():
     file = io.BytesIO()
     Image.new("L", (9, 9)).save(file, "PNG")

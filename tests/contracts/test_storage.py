@@ -79,6 +79,15 @@ class TestEveryBackend:
         ]
         assert [file.name for file in storage.list_files(root + "/a/")] == ["10", "2"]
 
+    def test_a_listing_streams(self, root):
+        for number in range(5):
+            storage.write_bytes(storage.join(root, f"{number % 2}/{number}"), b"x")
+        files = storage.iter_files(root)
+        assert next(files).bytes == 1
+        assert len(list(files)) == 4
+        with pytest.raises(storage.NotFoundError, match="absent doesn't exist"):
+            storage.iter_files(storage.join(root, "absent"))  # at once, not at the first file
+
     def test_what_is_not_there_is_named(self, root, tmp_path):
         storage.write_bytes(storage.join(root, "folder/file"), b"")
         missing = storage.join(root, "absent")
@@ -147,6 +156,16 @@ class TestEveryBackend:
             assert ((folder / "a/b").read_bytes(), file.read_bytes()) == (b"x", b"x")
         with pytest.raises(storage.NotFoundError), storage.local_copy(storage.join(root, "c")):
             pass
+
+
+def test_links_to_files_are_listed_and_links_to_folders_are_not_followed(tmp_path):
+    (tmp_path / "root/a").mkdir(parents=True)
+    (tmp_path / "outside").write_bytes(b"12345")
+    (tmp_path / "root/a/.x.1.partial").touch()
+    (tmp_path / "root/a/link").symlink_to(tmp_path / "outside")
+    (tmp_path / "root/loop").symlink_to(tmp_path / "root")
+    (tmp_path / "root/broken").symlink_to(tmp_path / "nothing")
+    assert [(file.name, file.bytes) for file in storage.list_files(str(tmp_path / "root"))] == [("a/link", 5)]
 
 
 def test_an_object_comes_whatever_address_the_emulator_had_for_its_writer(gcs_emulator, bucket, tmp_path):

@@ -31,14 +31,28 @@ def exists(uri: str) -> bool:
     return True
 
 
+def iter_files(folder: str) -> Iterator[FileInfo]:
+    """Give every file below a folder, at any depth and in no order; temporary ones are left out.
+
+    The listing is never held as a whole: its memory doesn't grow with the number of files. Links to files
+    count as files, links to folders aren't followed.
+
+    Raises:
+        NotFoundError: there is no such folder. A prefix with no object below it counts as none. It is raised
+            by the call, not by the first file.
+        UnreachableError: the bucket can't be used.
+    """
+    return _backend(folder).iter_files(folder)
+
+
 def list_files(folder: str) -> list[FileInfo]:
-    """List every file below a folder, at any depth, sorted by name; temporary ones are left out.
+    """List what `iter_files` gives, sorted by name.
 
     Raises:
         NotFoundError: there is no such folder. A prefix with no object below it counts as none.
         UnreachableError: the bucket can't be used.
     """
-    return sorted(_backend(folder).list_files(folder))
+    return sorted(iter_files(folder))
 
 
 def read_bytes(uri: str) -> bytes:

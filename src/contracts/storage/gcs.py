@@ -11,6 +11,7 @@ import io
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import chain
 from mimetypes import guess_type
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -32,6 +33,7 @@ THREADS = {"worker_type": transfer_manager.THREAD, "max_workers": 8}
 """Not processes: forking one that runs TensorFlow can hang it."""
 
 _RAW = {"raw_download": True, "checksum": "crc32c", **REQUEST}
+_LISTED = "items(name,size,crc32c,generation),nextPageToken"
 _AT_ONCE = 64
 """Small files that are fetched and then published together: what a killed run loses at most."""
 
@@ -41,12 +43,12 @@ def stat(uri: str) -> FileInfo:
         return _info(_existing(uri), uris.last_part(uri))
 
 
-def list_files(folder: str) -> list[FileInfo]:
-    with translated(folder):
-        files = [_info(blob, name) for name, blob in _below(folder).items()]
-    if not files:
+def iter_files(folder: str) -> Iterator[FileInfo]:
+    files = _walk(folder)
+    first = next(files, None)
+    if first is None:
         raise NotFoundError(f"{folder} doesn't exist: there is no object below it")
-    return files
+    return chain([first], files)
 
 
 def read_bytes(uri: str) -> bytes:
@@ -103,24 +105,23 @@ def upload(path: Path, uri: str) -> FileInfo:
 
 
 def download_many(folder: str, names: Iterable[str], into: Path) -> None:
-    with translated(folder):
-        there = _below(folder)
+    there = _below(folder)
     wanted = list(names)
     for name in wanted:
         if name not in there:
             raise NotFoundError(f"{uris.join(folder, name)} doesn't exist")
     missing = [name for name in wanted if not _same(into / name, there[name])]
     for name in missing:
-        if there[name].size > 2 * CHUNK:
+        if there[name].bytes > 2 * CHUNK:
             download(uris.join(folder, name), into / name)
-    small = [name for name in missing if there[name].size <= 2 * CHUNK]
+    small = [name for name in missing if there[name].bytes <= 2 * CHUNK]
     for start in range(0, len(small), _AT_ONCE):
         _download_some(folder, {name: there[name] for name in small[start : start + _AT_ONCE]}, into)
 
 
 def upload_many(source: Path, names: Iterable[str], folder: str) -> None:
+    there = _below(folder)
     with translated(folder):
-        there = _below(folder)
         differing = [name for name in names if not _same(source / name, there.get(name))]
         pairs = [(str(source / name), _blob(uris.join(folder, name), CHUNK)) for name in differing]
         options = {"checksum": "crc32c", **REQUEST}
@@ -193,13 +194,20 @@ def _existing(uri: str) -> Any:
     return blob
 
 
-def _below(folder: str) -> dict[str, Any]:
-    """The objects below a folder by relative name, without the markers that consoles make for folders."""
+def _walk(folder: str) -> Iterator[FileInfo]:
+    """The objects below a folder, page by page, without the markers that consoles make for folders."""
     bucket_name, name = uris.split_bucket(folder)
     prefix = f"{name.rstrip('/')}/" if name.strip("/") else ""
-    bucket = gcs_access.bucket(bucket_name)
-    blobs = bucket.client.list_blobs(bucket, prefix=prefix, **REQUEST)
-    return {blob.name.removeprefix(prefix): blob for blob in blobs if not blob.name.endswith("/")}
+    with translated(folder):
+        bucket = gcs_access.bucket(bucket_name)
+        for blob in bucket.client.list_blobs(bucket, prefix=prefix, fields=_LISTED, **REQUEST):
+            if not blob.name.endswith("/"):
+                yield _info(blob, blob.name.removeprefix(prefix))
+
+
+def _below(folder: str) -> dict[str, FileInfo]:
+    """The objects below a folder by relative name."""
+    return {file.name: file for file in _walk(folder)}
 
 
 def _download_in_chunks(blob: Any, path: Path) -> None:
@@ -207,22 +215,21 @@ def _download_in_chunks(blob: Any, path: Path) -> None:
     transfer_manager.download_chunks_concurrently(blob, str(path), CHUNK, download_kwargs=options, **THREADS)
 
 
-def _download_some(folder: str, blobs: dict[str, Any], into: Path) -> None:
+def _download_some(folder: str, files: dict[str, FileInfo], into: Path) -> None:
     with ExitStack() as publishing:
-        partials = {name: publishing.enter_context(local.writing(str(into / name))) for name in blobs}
-        # New handles: an answer's headers would replace what the listing says of the old ones.
+        partials = {name: publishing.enter_context(local.writing(str(into / name))) for name in files}
         pairs = [(_blob(uris.join(folder, name)), str(partial)) for name, partial in partials.items()]
         with translated(folder):
             transfer_manager.download_many(pairs, dict(_RAW), raise_exception=True, **THREADS)
         for name, partial in partials.items():
-            _check(uris.join(folder, name), local.checksum(partial), blobs[name].crc32c)
+            _check(uris.join(folder, name), local.checksum(partial), files[name].crc32c)
 
 
-def _same(path: Path, blob: Any) -> bool:
+def _same(path: Path, file: FileInfo | None) -> bool:
     """Whether a local file is there, and holds what the object (None: there is none) holds."""
-    if blob is None or not path.is_file():
+    if file is None or not path.is_file():
         return False
-    return bool(path.stat().st_size == blob.size and local.checksum(path) == blob.crc32c)
+    return path.stat().st_size == file.bytes and local.checksum(path) == file.crc32c
 
 
 def _info(blob: Any, name: str) -> FileInfo:
@@ -233,6 +240,6 @@ def _checksum(data: bytes) -> str:
     return base64.b64encode(google_crc32c.Checksum(data).digest()).decode()
 
 
-def _check(uri: str, ours: str, theirs: str) -> None:
+def _check(uri: str, ours: str, theirs: str | None) -> None:
     if ours != theirs:
         raise corrupt(uri)

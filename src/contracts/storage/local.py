@@ -34,15 +34,10 @@ def stat(uri: str) -> FileInfo:
     return FileInfo(path.name, path.stat().st_size, None, 0)
 
 
-def list_files(folder: str) -> list[FileInfo]:
-    root = Path(folder)
-    if not root.is_dir():
+def iter_files(folder: str) -> Iterator[FileInfo]:
+    if not Path(folder).is_dir():
         raise _not_found(folder)
-    return [
-        FileInfo(path.relative_to(root).as_posix(), path.stat().st_size, None, 0)
-        for path in root.rglob("*")
-        if path.is_file() and not path.name.endswith(PARTIAL)
-    ]
+    return _walk(folder)
 
 
 def read_bytes(uri: str) -> bytes:
@@ -105,6 +100,19 @@ def upload_many(source: Path, names: Iterable[str], folder: str) -> None:
 
 def delete(uri: str) -> None:
     Path(uri).unlink(missing_ok=True)
+
+
+def _walk(folder: str) -> Iterator[FileInfo]:
+    """List with no Path made for a file: that costs five times as much."""
+    waiting = [""]
+    while waiting:
+        below = waiting.pop()
+        with os.scandir(os.path.join(folder, below)) as entries:  # noqa: PTH118
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(f"{below}{entry.name}/")
+                elif entry.is_file() and not entry.name.endswith(PARTIAL):
+                    yield FileInfo(below + entry.name, entry.stat().st_size, None, 0)
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -111,6 +111,7 @@ def tiny_records(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A processed data set of 32-pixel JPEGs that a child could tell apart: its folder, with `index.json`."""
     import numpy as np
     import tensorflow as tf
+    from PIL import Image
 
     from contracts import records, storage
     from contracts.dataset import SPLITS, Shard, ShardIndex
@@ -125,7 +126,7 @@ def tiny_records(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pixels = rng.integers(0, 150, (TINY_SIZE, TINY_SIZE + 8, 3), np.uint8)
         pixels[..., 2 - label] += 100
         values: dict[str, bytes | int] = {
-            records.ENCODED: encode_jpeg(pixels, 90),
+            records.ENCODED: encode_jpeg(Image.fromarray(pixels), 90),
             records.LABEL: label,
             records.TEXT: TINY_CLASSES[label].encode(),
             records.FORMAT: b"jpeg",

@@ -1,12 +1,12 @@
-"""One decode, upright, resize and crop for every stage: bytes in, uint8 RGB arrays [height, width, 3] out.
+"""One decode, upright, resize and crop for every stage: bytes to upright RGB images, and to uint8 arrays.
 
-Pillow and NumPy only; the records stage and the server both call it, so an image is prepared one way.
+No TensorFlow; the records stage and the server both call it, so an image is prepared one way.
 """
 
 from imaging.decode import MAX_PIXELS, Decoded, ImageError, decode
 from imaging.encode import encode_jpeg
 from imaging.prepare import centre_crop, prepare
-from imaging.resize import resize
+from imaging.resize import is_resized, resize
 
 __all__ = [
     "MAX_PIXELS",
@@ -15,6 +15,7 @@ __all__ = [
     "centre_crop",
     "decode",
     "encode_jpeg",
+    "is_resized",
     "prepare",
     "resize",
 ]

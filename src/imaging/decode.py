@@ -1,4 +1,4 @@
-"""Encoded bytes to pixels: uint8 RGB [height, width, 3], upright, 0…255.
+"""Encoded bytes to pixels: an RGB image, upright, 8 bits a colour.
 
 Colours: grey and palettes become RGB; transparency is laid on white; CMYK and YCbCr go through Pillow's plain
 conversion, ICC profiles aside. Deep grey becomes 8 bits: 16-bit samples by value / 257; wider integers so
@@ -21,6 +21,8 @@ MAX_PIXELS: Final = 64 * 1024 * 1024
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
 """What is opened, as Pillow names it: common in photo folders, each with a maintained codec."""
 
+ANIMATIONS: Final = ("GIF", "PNG", "WEBP", "AVIF")
+
 _MAGIC: Final = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF", b"II*\x00", b"MM\x00*")
 _UPRIGHT: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -40,12 +42,19 @@ class ImageError(ValueError):
 
 
 class Decoded(NamedTuple):
-    """An image's pixels, and what it was stored as."""
+    """An image, and what it was stored as."""
 
-    pixels: NDArray[np.uint8]
-    """[height, width, 3], RGB, upright, read-only."""
+    image: Image.Image
+    """RGB, upright, loaded."""
     format: str
     """As Pillow names it: JPEG, PNG, …; MPO is a JPEG with further pictures behind it."""
+    animated: bool
+    """Whether there are further frames, of which `image` is the first. The pages of a TIFF aren't frames."""
+
+    @property
+    def pixels(self) -> NDArray[np.uint8]:
+        """uint8 [height, width, 3], read-only."""
+        return np.asarray(self.image)
 
 
 def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Decoded:
@@ -67,8 +76,8 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Decoded:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             _check_size(image, max_pixels)
             image.load()
-            pixels = np.asarray(_to_rgb(_turn_upright(image)))
-            return Decoded(pixels, image.format or "unknown")
+            animated = image.format in ANIMATIONS and bool(getattr(image, "is_animated", False))
+            return Decoded(_to_rgb(_turn_upright(image)), image.format or "unknown", animated)
     except ImageError:
         raise
     except Exception as error:  # Pillow's plugins raise nearly anything at hostile bytes

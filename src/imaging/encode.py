@@ -1,10 +1,8 @@
-"""Pixels to JPEG: uint8 RGB [height, width, 3] in, bytes out; the same pixels give the same bytes."""
+"""An RGB image to JPEG; the same pixels give the same bytes."""
 
 import io
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 FULL_COLOUR_UP_TO: Final = 64
@@ -12,16 +10,11 @@ FULL_COLOUR_UP_TO: Final = 64
 (4:2:0), as cameras do; a 32-pixel image would be left with 16 pixels of colour."""
 
 
-def encode_jpeg(pixels: NDArray[np.uint8], quality: int) -> bytes:
-    """Encode an image as a baseline JPEG.
-
-    Args:
-        pixels: uint8 [height, width, 3], RGB.
-        quality: 1 to 100.
-    """
-    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
-        raise ValueError(f"expected uint8 [height, width, 3], got {pixels.dtype} {list(pixels.shape)}")
-    subsampling = "4:4:4" if min(pixels.shape[:2]) <= FULL_COLOUR_UP_TO else "4:2:0"
+def encode_jpeg(image: Image.Image, quality: int) -> bytes:
+    """Encode an RGB image as a baseline JPEG of a quality from 1 to 100."""
+    if image.mode != "RGB":
+        raise ValueError(f"expected an RGB image, got mode {image.mode}")
+    subsampling = "4:4:4" if min(image.size) <= FULL_COLOUR_UP_TO else "4:2:0"
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality, subsampling=subsampling)
+    image.save(buffer, "JPEG", quality=quality, subsampling=subsampling)
     return buffer.getvalue()

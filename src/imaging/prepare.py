@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from contracts.bundle import ImageSpec
 from imaging.decode import MAX_PIXELS, decode
@@ -22,17 +23,17 @@ def prepare(data: bytes, spec: ImageSpec, max_pixels: int = MAX_PIXELS) -> NDArr
     Raises:
         ImageError: the bytes are no usable image.
     """
-    record = resize(decode(data, max_pixels).pixels, spec.record_size, spec.resize)
-    return centre_crop(record, spec.size)
+    record = resize(decode(data, max_pixels).image, spec.record_size, spec.resize)
+    return np.asarray(centre_crop(record, spec.size))
 
 
-def centre_crop(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Take the centre square: uint8 [height, width, 3] to [size, size, 3].
+def centre_crop(image: Image.Image, size: int) -> Image.Image:
+    """Take the centre square of an RGB image.
 
     An image whose shorter side is less than `size` gives its largest centre square, enlarged.
     """
-    height, width = pixels.shape[:2]
-    if min(height, width) < size:
-        return resize(pixels, size, "crop")
-    top, left = (height - size) // 2, (width - size) // 2
-    return pixels[top : top + size, left : left + size]
+    width, height = image.size
+    if min(width, height) < size:
+        return resize(image, size, "crop")
+    left, top = (width - size) // 2, (height - size) // 2
+    return image.crop((left, top, left + size, top + size))

@@ -1,13 +1,12 @@
-"""Resizing: uint8 RGB [height, width, 3] in and out, antialiased.
+"""Resizing: RGB images in and out, antialiased.
 
-Pillow's bilinear filter: a triangle as wide as the scale, which is what `tf.image.resize(…, antialias=True)`
-computes too, so that a TensorFlow graph can follow within a rounding.
+A bilinear filter: a triangle as wide as the scale, which is what Pillow's and
+`tf.image.resize(…, antialias=True)` compute too, so that a TensorFlow graph can follow within a rounding.
 """
 
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
+from cykooz_resizer import CropBox, FilterType, ResizeAlg, ResizeOptions, Resizer
 from PIL import Image
 
 from contracts.dataset import ResizeMode
@@ -16,64 +15,72 @@ MAX_ASPECT: Final = 8
 """Of the longer side over the shorter in `shorter-side`: the rest is cut, lest a line become a gigapixel."""
 
 Box = tuple[int, int, int, int]
+"""Left, top, width and height."""
 
 
-def resize(pixels: NDArray[np.uint8], size: int, mode: ResizeMode) -> NDArray[np.uint8]:
-    """Resize an image; one that already has the size comes back as it is.
+def resize(image: Image.Image, size: int, mode: ResizeMode) -> Image.Image:
+    """Resize an RGB image; one that already has the size comes back as it is.
 
     Args:
-        pixels: uint8 [height, width, 3].
+        image: RGB.
         size: pixels.
         mode: `shorter-side`: the shorter side becomes `size`, the longer follows (see `MAX_ASPECT`);
-            `crop`: the centre square, [size, size, 3]; `pad`: the whole image, centred on black,
-            [size, size, 3]; `stretch`: the whole image, its sides' ratio lost, [size, size, 3].
+            `crop`: the centre square; `pad`: the whole image, centred on black, a square; `stretch`: the
+            whole image as a square, its sides' ratio lost.
 
     Returns:
-        uint8 [height, width, 3] with min(height, width) == size, and both equal to it but in `shorter-side`.
+        An RGB image whose shorter side is `size`, and the longer too but in `shorter-side`.
     """
-    height, width = pixels.shape[:2]
+    width, height = image.size
     match mode:
         case "shorter-side":
-            longest = min(height, width) * MAX_ASPECT
+            longest = min(width, height) * MAX_ASPECT
             box = _centre(width, height, min(width, longest), min(height, longest))
-            return _scale(pixels, box, *_shorter_side(box, size))
+            return _scale(image, box, *_shorter_side(box, size))
         case "crop":
             side = min(width, height)
-            return _scale(pixels, _centre(width, height, side, side), size, size)
+            return _scale(image, _centre(width, height, side, side), size, size)
         case "stretch":
-            return _scale(pixels, (0, 0, width, height), size, size)
+            return _scale(image, (0, 0, width, height), size, size)
         case "pad":
-            return _pad(pixels, size)
+            return _pad(image, size)
+
+
+def is_resized(width: int, height: int, size: int, mode: ResizeMode) -> bool:
+    """Whether `resize` would give an image of width x height pixels back as it is."""
+    longest = size * MAX_ASPECT if mode == "shorter-side" else size
+    return min(width, height) == size and max(width, height) <= longest
 
 
 def _centre(width: int, height: int, inner_width: int, inner_height: int) -> Box:
-    left, top = (width - inner_width) // 2, (height - inner_height) // 2
-    return left, top, left + inner_width, top + inner_height
+    return (width - inner_width) // 2, (height - inner_height) // 2, inner_width, inner_height
 
 
 def _shorter_side(box: Box, size: int) -> tuple[int, int]:
-    width, height = box[2] - box[0], box[3] - box[1]
+    _, _, width, height = box
     scale = size / min(width, height)
     return max(size, round(width * scale)), max(size, round(height * scale))
 
 
-def _pad(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    height, width = pixels.shape[:2]
-    scale = size / max(height, width)
+def _pad(image: Image.Image, size: int) -> Image.Image:
+    width, height = image.size
+    scale = size / max(width, height)
     inner_width, inner_height = max(1, round(width * scale)), max(1, round(height * scale))
-    inner = _scale(pixels, (0, 0, width, height), inner_width, inner_height)
-    if inner.shape[:2] == (size, size):
+    inner = _scale(image, (0, 0, width, height), inner_width, inner_height)
+    if inner.size == (size, size):
         return inner
-    padded = np.zeros((size, size, 3), np.uint8)
-    left, top = (size - inner_width) // 2, (size - inner_height) // 2
-    padded[top : top + inner_height, left : left + inner_width] = inner
+    padded = Image.new("RGB", (size, size))
+    padded.paste(inner, ((size - inner_width) // 2, (size - inner_height) // 2))
     return padded
 
 
-def _scale(pixels: NDArray[np.uint8], box: Box, width: int, height: int) -> NDArray[np.uint8]:
-    left, top, right, bottom = box
-    if (right - left, bottom - top) == (width, height):
-        return pixels[top:bottom, left:right]
-    # One call with a box: cropping first would copy the pixels once more.
-    image = Image.fromarray(pixels).resize((width, height), Image.Resampling.BILINEAR, box=box)
-    return np.asarray(image)
+def _scale(image: Image.Image, box: Box, width: int, height: int) -> Image.Image:
+    left, top, inner_width, inner_height = box
+    if (inner_width, inner_height) == (width, height):
+        whole = box == (0, 0, *image.size)
+        return image if whole else image.crop((left, top, left + inner_width, top + inner_height))
+    # Vector instructions, where Pillow's own loop has none: four times as fast, and to within a rounding.
+    options = ResizeOptions(resize_alg=ResizeAlg.convolution(FilterType.bilinear), crop_box=CropBox(*box))
+    scaled = Image.new("RGB", (width, height))
+    Resizer().resize_pil(image, scaled, options)
+    return scaled

@@ -59,8 +59,8 @@ def _results(
 def _examine_one(reader: Reader, image: RawImage) -> Examined | Rejected:
     try:
         data = reader.read(image)
-        pixels, kind = decode(data)
+        decoded = decode(data)
     except (ImageError, UnreadableError) as error:
         return Rejected(path=image.path, reason=str(error))
-    height, width = pixels.shape[:2]
-    return Examined(image.path, image.class_name, hashlib.sha256(data).hexdigest(), width, height, kind)
+    digest = hashlib.sha256(data).hexdigest()
+    return Examined(image.path, image.class_name, digest, *decoded.image.size, decoded.format)

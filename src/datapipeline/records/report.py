@@ -82,5 +82,5 @@ def _samples(examples: list[Example], raw: RawFolder) -> list[tuple[str, list[tu
 
 
 def _thumbnail(data: bytes) -> str:
-    jpeg = encode_jpeg(resize(decode(data).pixels, THUMBNAIL, "crop"), 80)
+    jpeg = encode_jpeg(resize(decode(data).image, THUMBNAIL, "crop"), 80)
     return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"

@@ -9,8 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
+from PIL import Image
 
 from contracts import records, storage
 from contracts.dataset import Example, ResizeMode, Shard
@@ -82,11 +81,11 @@ def inspect_shard(path: Path, plan: ShardPlan, classes: int) -> Shard:
 
 
 def _to_record(workshop: Workshop, example: Example, image: RawImage) -> bytes:
-    pixels = resize(_pixels(workshop.reader, example, image), workshop.image_size, workshop.resize)
-    height, width = pixels.shape[:2]
+    resized = resize(_decoded(workshop.reader, example, image), workshop.image_size, workshop.resize)
+    width, height = resized.size
     return to_example(
         {
-            records.ENCODED: encode_jpeg(pixels, workshop.quality),
+            records.ENCODED: encode_jpeg(resized, workshop.quality),
             records.LABEL: example.label,
             records.TEXT: example.class_name.encode(),
             records.FORMAT: b"jpeg",
@@ -97,14 +96,14 @@ def _to_record(workshop: Workshop, example: Example, image: RawImage) -> bytes:
     )
 
 
-def _pixels(reader: Reader, example: Example, image: RawImage) -> NDArray[np.uint8]:
+def _decoded(reader: Reader, example: Example, image: RawImage) -> Image.Image:
     try:
         data = reader.read(image)
         if hashlib.sha256(data).hexdigest() != example.sha256:
             raise StageError(
                 f"{example.path} was changed since its data set was processed: run process again"
             )
-        return decode(data).pixels
+        return decode(data).image
     except (ImageError, UnreadableError, storage.NotFoundError) as error:
         raise StageError(
             f"{example.path} can't be read any more ({error}), though process could: run process again"

@@ -83,7 +83,7 @@ def test_tensorflow_reads_every_shard_back(flowers, interim, processed):
                 pixels = tf.io.decode_jpeg(row[records.ENCODED], dct_method="INTEGER_ACCURATE").numpy()
                 assert pixels.shape == (row[records.HEIGHT], row[records.WIDTH], 3)
                 assert min(pixels.shape[:2]) == index.image_size == 32
-                source = decode((flowers / example.path).read_bytes()).pixels
+                source = decode((flowers / example.path).read_bytes()).image
                 assert row[records.ENCODED] == encode_jpeg(resize(source, 32, "shorter-side"), 90)
     assert not expected
     sizes = [[shard.examples for shard in shards] for shards in index.shards.values()]

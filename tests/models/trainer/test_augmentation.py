@@ -33,7 +33,7 @@ def test_a_window_lies_inside_and_is_as_large_as_asked(
 def test_flips_mirror_about_half_of_the_images() -> None:
     pixels = np.zeros((16, 16, 3), np.uint8)
     pixels[:, :8] = 255
-    data = tf.constant(encode_jpeg(pixels, 95))
+    data = tf.constant(encode_jpeg(Image.fromarray(pixels), 95))
     left = [
         decode(data, 16, Augmentation(flip=True, crop_scale=1.0), tf.constant([seed, 1], tf.int64))[0, 0, 0]
         > 127

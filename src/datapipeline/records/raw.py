@@ -1,22 +1,38 @@
 """A raw folder, or an archive: which images it holds, and their bytes. Read in place, never changed."""
 
 import hashlib
+import sqlite3
 import tempfile
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
 from contracts import storage
-from contracts.dataset import Rejected
+from contracts.dataset import Source
 from contracts.errors import InputError
 from datapipeline.records import naming
-from datapipeline.records.archives import Archive, Member, decompressed, is_archive, open_archive
+from datapipeline.records.ahead import ahead
+from datapipeline.records.archives import (
+    Archive,
+    Member,
+    UnreadableError,
+    decompressed,
+    is_archive,
+    open_archive,
+)
+from datapipeline.records.worktable import WorkTable
 
 IN_ARCHIVE: Final = "::"
 """Between an archive's name and a member's: `flowers.zip::roses/1.jpg`."""
 
 MAX_BYTES: Final = 256 << 20
 """Of one image's file: a stop before memory, far above any photo."""
+
+THREADS: Final = 8
+"""Requests at once for images that lie in a bucket one by one."""
+
+_PAGE: Final = 1000
 
 
 class RawImage(NamedTuple):
@@ -31,12 +47,22 @@ class RawImage(NamedTuple):
     """Which member of that archive; None: the file is the image."""
 
 
+COLUMNS: Final = "path, class_name, file, member, offset, bytes, packed, method, crc32"
+"""Of the table `image`: what `to_image` takes."""
+
+
+def to_image(row: tuple[Any, ...]) -> RawImage:
+    """A row of `COLUMNS` as an image."""
+    path, class_name, file, name, *rest = row
+    return RawImage(path, class_name, file, None if name is None else Member(name, *rest, trouble=None))
+
+
 class Reader:
     """Reads images of a raw folder. It can be sent to other processes, where each opens what it needs."""
 
-    def __init__(self, places: dict[str, str]) -> None:
-        """Args: places: for each file of the folder that is opened, the URI to open."""
-        self._places = places
+    def __init__(self, root: str, replaced: dict[str, str]) -> None:
+        """Args: root: what names count from; replaced: archives that are opened elsewhere: name to URI."""
+        self._root, self._replaced = root, replaced
         self._open: dict[str, Archive] = {}
 
     def read(self, image: RawImage) -> bytes:
@@ -47,13 +73,26 @@ class Reader:
             NotFoundError: it isn't there any more.
         """
         if image.member is None:
-            return storage.read_bytes(self._places[image.file])
+            return storage.read_bytes(storage.join(self._root, image.file))
         return self.archive(image.file).read(image.member)
+
+    def read_all(self, images: Iterable[RawImage]) -> Iterator[bytes | UnreadableError]:
+        """Read images one after the other; from a bucket, those that are objects of their own some ahead."""
+        remote = storage.is_remote(self._root)
+        yield from ahead(self._try, images, lambda image: remote and image.member is None, THREADS)
+
+    def _try(self, image: RawImage) -> bytes | UnreadableError:
+        try:
+            return self.read(image)
+        except UnreadableError as error:
+            return error
+        except storage.NotFoundError as error:
+            return UnreadableError(str(error))
 
     def archive(self, file: str) -> Archive:
         """Open an archive of the folder, once."""
         if file not in self._open:
-            self._open[file] = open_archive(self._places[file])
+            self._open[file] = open_archive(self._replaced.get(file) or storage.join(self._root, file))
         return self._open[file]
 
     def close(self) -> None:
@@ -62,15 +101,16 @@ class Reader:
             self._open.popitem()[1].close()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_places": self._places, "_open": {}}
+        return {"_root": self._root, "_replaced": self._replaced, "_open": {}}
 
 
 class RawFolder:
     """What a raw folder or a single archive holds; a context manager, for its temporary files.
 
     Attributes:
-        images: in the order in which they lie in their archives, so that reading runs forward.
-        rejected: files that can't be images or can't be read, with the reason. Papers aren't mentioned.
+        table: its files, its images, and the files that can't be images or can't be read, with the reason.
+            Papers aren't mentioned.
+        class_names: of the files whose names are images'.
         reader: reads the images, here or in another process.
     """
 
@@ -82,33 +122,41 @@ class RawFolder:
             fetch: copy remote archives to a temporary place first: for who reads them out of order.
         """
         self.uri = uri.rstrip("/") or uri
-        self.images: list[RawImage] = []
-        self.rejected: list[Rejected] = []
-        self.reader = Reader({})
+        self.table = WorkTable()
+        self.class_names: set[str] = set()
+        self._root, self._files = self.uri, iter(())
         self._fetch = fetch
-        self._by_path: dict[str, RawImage] = {}
-        self._files: list[storage.FileInfo] = []
-        self._root = self.uri
         self._cleanup = ExitStack()
 
     def __enter__(self) -> Self:
         with self._cleanup:
-            self._files, self._root = _list(self.uri)
-            places = {file.name: storage.join(self._root, file.name) for file in self._files}
-            self.reader = Reader(places)
+            self._cleanup.enter_context(self.table)
+            self._root, files = _list(self.uri)
+            self._replaced: dict[str, str] = {}
+            self.reader = Reader(self._root, self._replaced)
             self._cleanup.callback(self.reader.close)
-            for file in self._files:
-                if is_archive(file.name):
-                    self._look_into(file.name, places)
-                else:
-                    self._take(file.name, file.name, Member(file.name, 0, file.bytes, None), None)
-            self._by_path = {image.path: image for image in self.images}
-            self.images = list(self._by_path.values())
+            for file in files:
+                self._add(file)
             self._cleanup = self._cleanup.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._cleanup.close()
+
+    def images(self) -> Iterator[RawImage]:
+        """Every image, in the order in which they lie in their archives, so that reading runs forward.
+
+        Images may be rejected, or described, in the meantime.
+        """
+        place: tuple[Any, ...] = ("", -1, -1)
+        query = (
+            f"SELECT {COLUMNS}, id FROM image WHERE (file, offset, id) > (?, ?, ?)"  # noqa: S608
+            f" ORDER BY file, offset, id LIMIT {_PAGE}"
+        )
+        while rows := self.table.sql.execute(query, place).fetchall():
+            yield from (to_image(row[:-1]) for row in rows)
+            last = rows[-1]
+            place = last[2], last[4], last[-1]
 
     def read(self, path: str) -> bytes:
         """Read an image by its path, as `{train,val,test}.csv` have it.
@@ -116,32 +164,40 @@ class RawFolder:
         Raises:
             InputError: there is no such image.
         """
-        return self.reader.read(self.find([path])[0])
-
-    def find(self, paths: list[str]) -> list[RawImage]:
-        """The images of those paths, in that order.
-
-        Raises:
-            InputError: there is no such image.
-        """
-        missing = next((path for path in paths if path not in self._by_path), None)
-        if missing is not None:
-            raise InputError(f"{self.uri} holds no image {missing}: was it changed? Run process again")
-        return [self._by_path[path] for path in paths]
+        row = self.table.sql.execute(f"SELECT {COLUMNS} FROM image WHERE path = ?", (path,)).fetchone()  # noqa: S608
+        if row is None:
+            raise InputError(f"{self.uri} holds no image {path}: was it changed? Run process again")
+        return self.reader.read(to_image(row))
 
     def digest(self) -> str:
         """sha256 over every file's name, size and crc32c: any edit of any file changes it."""
+        known = _Known(self._root)
         total = hashlib.sha256()
-        for file in self._files:
-            crc = file.crc32c or storage.checksum(Path(storage.join(self._root, file.name)))
-            total.update(f"{file.name}\0{file.bytes}\0{crc}\n".encode(errors="surrogateescape"))
+        for name, size, crc32c in self.table.sql.execute("SELECT * FROM file ORDER BY name"):
+            total.update(f"{name}\0{size}\0{crc32c or known.crc32c(name, size)}\n".encode())
         return total.hexdigest()
 
-    def _look_into(self, file: str, places: dict[str, str]) -> None:
-        places[file] = self._reachable(places[file])
-        for member in sorted(self.reader.archive(file).members(), key=lambda member: member.offset):
+    def _add(self, file: storage.FileInfo) -> None:
+        if naming.is_ignored(file.name):
+            return
+        if file.name != file.name.encode(errors="replace").decode():
+            self.table.reject(file.name, "a name that isn't UTF-8")
+            return
+        self.table.sql.execute("INSERT INTO file VALUES (?, ?, ?)", (file.name, file.bytes, file.crc32c))
+        if is_archive(file.name):
+            self._look_into(file.name)
+        else:
+            self._take(file.name, file.name, None, file.bytes, file.name)
+
+    def _look_into(self, file: str) -> None:
+        uri = storage.join(self._root, file)
+        reachable = self._reachable(uri)
+        if reachable != uri:
+            self._replaced[file] = reachable
+        for member in self.reader.archive(file).members():
             inside = member.name.replace("\\", "/").removeprefix("./")  # Windows tools write backslashes
-            self._take(f"{file}{IN_ARCHIVE}{inside}", inside, member, file)
+            self._take(f"{file}{IN_ARCHIVE}{inside}", inside, member, member.bytes, file)
+        self._reject_overlaps(file)
 
     def _reachable(self, uri: str) -> str:
         """Where to open an archive: in place, if that can be done."""
@@ -153,39 +209,75 @@ class RawFolder:
             uri = str(folder / storage.last_part(uri))
         return decompressed(uri, folder)
 
-    def _take(self, path: str, inside: str, member: Member, archive: str | None) -> None:
+    def _take(self, path: str, inside: str, member: Member | None, size: int, file: str) -> None:
         if naming.is_ignored(inside):
             return
-        reason = naming.trouble(inside) or member.trouble or _too_large(member)
-        if reason is not None:
-            shown = path.encode(errors="backslashreplace").decode()
-            self.rejected.append(Rejected(path=shown, reason=reason))
+        reason = naming.trouble(inside) or (member and member.trouble) or _too_large(size)
+        if reason:
+            self.table.reject(path, reason)
             return
-        image = RawImage(path, naming.class_name(inside), archive or path, member if archive else None)
-        self.images.append(image)
+        class_name = naming.class_name(inside)
+        if naming.has_image_suffix(inside):
+            self.class_names.add(class_name)
+        row = (path, class_name, file, *(member[:-1] if member else (None, 0, size, size, 0, None)))
+        try:
+            self.table.sql.execute(
+                f"INSERT INTO image ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+                row,
+            )
+        except sqlite3.IntegrityError:
+            self.table.reject(path, "a name that an earlier member has")
+
+    def _reject_overlaps(self, file: str) -> None:
+        """Members that lie in each other: a bomb that unpacks the same bytes many times."""
+        self.table.sql.execute("CREATE TEMP TABLE overlap (id INTEGER PRIMARY KEY)")
+        self.table.sql.execute(
+            "INSERT INTO overlap SELECT id FROM (SELECT id, offset < MAX(offset + packed) OVER (ORDER BY offset"
+            " ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS inside FROM image WHERE file = ?)"
+            " WHERE inside",
+            (file,),
+        )
+        self.table.reject_where("id IN (SELECT id FROM overlap)", "'overlaps another member'")
+        self.table.sql.execute("DROP TABLE overlap")
 
 
-def _too_large(member: Member) -> str | None:
-    return f"too large: {member.bytes} bytes" if member.bytes > MAX_BYTES else None
+class _Known:
+    """Checksums that needn't be computed: those of `source.json`, for files that weren't touched since."""
+
+    def __init__(self, root: str) -> None:
+        source = None if storage.is_remote(root) else Source.read_if_there(root)
+        self._root = root
+        self._files = {file.name: (file.bytes, file.crc32c) for file in source.files} if source else {}
+        self._since = Path(root, Source.file_name).stat().st_mtime if source else 0.0
+
+    def crc32c(self, name: str, size: int) -> str:
+        path = Path(storage.join(self._root, name))
+        known_size, crc32c = self._files.get(name, (None, ""))
+        if known_size == size and path.stat().st_mtime < self._since:
+            return crc32c
+        return storage.checksum(path)
 
 
-def _list(uri: str) -> tuple[list[storage.FileInfo], str]:
-    """The files to read, and the folder that their names count from."""
+def _too_large(size: int) -> str | None:
+    return f"too large: {size} bytes" if size > MAX_BYTES else None
+
+
+def _list(uri: str) -> tuple[str, Iterator[storage.FileInfo]]:
+    """The folder that names count from, and the files to read."""
     try:
         file = storage.stat(uri)
     except storage.NotFoundError:
-        return _list_folder(uri), uri
+        return uri, _list_folder(uri)
     if not is_archive(file.name):
         raise InputError(f"{uri} is neither a folder nor an archive (zip, tar, tar.gz, tar.bz2, tar.xz)")
-    return [file], uri.rpartition("/")[0] if storage.is_remote(uri) else str(Path(uri).parent)
+    return uri.rpartition("/")[0] if storage.is_remote(uri) else str(Path(uri).parent), iter([file])
 
 
-def _list_folder(uri: str) -> list[storage.FileInfo]:
+def _list_folder(uri: str) -> Iterator[storage.FileInfo]:
     try:
-        files = storage.list_files(uri)
+        yield from storage.iter_files(uri)
     except storage.NotFoundError:
         raise InputError(
             f"{uri} doesn't exist: name a folder of images in class folders, an archive of them, or what "
             "python -m datapipeline.download.dataloader wrote (for build_records: with --raw)"
         ) from None
-    return [file for file in files if not naming.is_ignored(file.name)]

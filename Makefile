@@ -123,7 +123,7 @@ $(SETUP): Pipfile.lock
 	@test -x .pipenv/bin/pipenv || { $(PYTHON) -m venv .pipenv && .pipenv/bin/pip install --quiet --disable-pip-version-check pipenv==$(PIPENV_VERSION); }
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	@echo "setting up .venv ($(ACCELERATOR)): a few minutes, once"
-	@$(PIPENV) sync --quiet --categories "packages dev-packages $(ACCELERATOR)"
+	@$(PIPENV) sync --quiet --categories "packages dev-packages beam $(ACCELERATOR)"
 	@touch $@
 
 lint: $(SETUP) ## ruff, mypy --strict, and that the locks fit their Pipfiles

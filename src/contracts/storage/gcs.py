@@ -6,11 +6,11 @@ content encoding isn't decoded.
 """
 
 import base64
-import errno
 import io
 import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import chain
 from mimetypes import guess_type
 from pathlib import Path
@@ -19,8 +19,9 @@ from typing import Any, BinaryIO
 import google_crc32c
 from google.cloud.storage import transfer_manager
 
-from contracts.storage import gcs_access, local, uris
+from contracts.storage import gcs_access, gcs_wire, local, uris
 from contracts.storage.gcs_access import REQUEST, corrupt, translated
+from contracts.storage.gcs_reader import RangedReader
 from contracts.storage.types import FileInfo, NotFoundError
 
 CHUNK = 32 << 20
@@ -34,8 +35,6 @@ THREADS = {"worker_type": transfer_manager.THREAD, "max_workers": 8}
 
 _RAW = {"raw_download": True, "checksum": "crc32c", **REQUEST}
 _LISTED = "items(name,size,crc32c,generation),nextPageToken"
-_AT_ONCE = 64
-"""Small files that are fetched and then published together: what a killed run loses at most."""
 
 
 def stat(uri: str) -> FileInfo:
@@ -64,9 +63,8 @@ def read_bytes(uri: str) -> bytes:
 def write_bytes(uri: str, data: bytes, if_generation_match: int | None) -> FileInfo:
     with translated(uri):
         blob = _blob(uri)
-        kind = guess_type(uri)[0] or "application/octet-stream"
         blob.upload_from_string(
-            data, kind, if_generation_match=if_generation_match, checksum="crc32c", **REQUEST
+            data, _kind(uri), if_generation_match=if_generation_match, checksum="crc32c", **REQUEST
         )
     _check(uri, _checksum(data), blob.crc32c)
     return _info(blob, uris.last_part(uri))
@@ -74,7 +72,7 @@ def write_bytes(uri: str, data: bytes, if_generation_match: int | None) -> FileI
 
 def open_read(uri: str) -> BinaryIO:
     with translated(uri):
-        return io.BufferedReader(_RangedReader(uri, _existing(uri)), READ_AHEAD)
+        return io.BufferedReader(RangedReader(uri, _existing(uri)), READ_AHEAD)
 
 
 @contextmanager
@@ -110,24 +108,20 @@ def download_many(folder: str, names: Iterable[str], into: Path) -> None:
     for name in wanted:
         if name not in there:
             raise NotFoundError(f"{uris.join(folder, name)} doesn't exist")
-    missing = [name for name in wanted if not _same(into / name, there[name])]
-    for name in missing:
-        if there[name].bytes > 2 * CHUNK:
-            download(uris.join(folder, name), into / name)
-    small = [name for name in missing if there[name].bytes <= 2 * CHUNK]
-    for start in range(0, len(small), _AT_ONCE):
-        _download_some(folder, {name: there[name] for name in small[start : start + _AT_ONCE]}, into)
+    missing = [there[name] for name in wanted if not _same(into / name, there[name])]
+    for file in (
+        file for file in missing if file.bytes > 2 * CHUNK
+    ):  # in chunks, which are parallel themselves
+        download(uris.join(folder, file.name), into / file.name)
+    _in_parallel(
+        lambda file: _fetch(folder, file, into), [file for file in missing if file.bytes <= 2 * CHUNK]
+    )
 
 
 def upload_many(source: Path, names: Iterable[str], folder: str) -> None:
     there = _below(folder)
-    with translated(folder):
-        differing = [name for name in names if not _same(source / name, there.get(name))]
-        pairs = [(str(source / name), _blob(uris.join(folder, name), CHUNK)) for name in differing]
-        options = {"checksum": "crc32c", **REQUEST}
-        transfer_manager.upload_many(pairs, upload_kwargs=options, raise_exception=True, **THREADS)
-    for name, (path, blob) in zip(differing, pairs, strict=True):
-        _check(uris.join(folder, name), local.checksum(Path(path)), blob.crc32c)
+    differing = [name for name in names if not _same(source / name, there.get(name))]
+    _in_parallel(lambda name: _send(source / name, uris.join(folder, name)), differing)
 
 
 def delete(uri: str) -> None:
@@ -136,46 +130,6 @@ def delete(uri: str) -> None:
             _blob(uri).delete(**REQUEST)
     except NotFoundError:
         return
-
-
-class _RangedReader(io.RawIOBase):
-    """One generation of an object, read range by range; `io.BufferedReader` reads ahead for it."""
-
-    def __init__(self, uri: str, blob: Any) -> None:
-        self._uri, self._blob, self._position = uri, blob, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._blob.size}[whence]
-        if start + offset < 0:
-            raise OSError(errno.EINVAL, f"expected a position from 0 on, got {start + offset}")
-        self._position = start + offset
-        return self._position
-
-    def readinto(self, buffer: Any) -> int:
-        data = self._read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
-
-    def readall(self) -> bytes:
-        return self._read(self._blob.size)
-
-    def _read(self, count: int) -> bytes:
-        end = min(self._position + count, self._blob.size)
-        if end <= self._position:
-            return b""
-        blob = self._blob.bucket.blob(self._blob.name, generation=self._blob.generation)
-        with translated(self._uri):
-            data: bytes = blob.download_as_bytes(
-                start=self._position, end=end - 1, raw_download=True, checksum=None, **REQUEST
-            )
-        self._position += len(data)
-        return data
 
 
 def _blob(uri: str, chunk: int | None = None) -> Any:
@@ -215,14 +169,35 @@ def _download_in_chunks(blob: Any, path: Path) -> None:
     transfer_manager.download_chunks_concurrently(blob, str(path), CHUNK, download_kwargs=options, **THREADS)
 
 
-def _download_some(folder: str, files: dict[str, FileInfo], into: Path) -> None:
-    with ExitStack() as publishing:
-        partials = {name: publishing.enter_context(local.writing(str(into / name))) for name in files}
-        pairs = [(_blob(uris.join(folder, name)), str(partial)) for name, partial in partials.items()]
-        with translated(folder):
-            transfer_manager.download_many(pairs, dict(_RAW), raise_exception=True, **THREADS)
-        for name, partial in partials.items():
-            _check(uris.join(folder, name), local.checksum(partial), files[name].crc32c)
+def _in_parallel(do: Callable[[Any], None], things: Iterable[Any]) -> None:
+    """The first error ends it: what hasn't begun by then isn't done."""
+    with ThreadPoolExecutor(gcs_wire.CONNECTIONS) as threads:
+        for _ in threads.map(do, things):
+            pass
+
+
+def _fetch(folder: str, file: FileInfo, into: Path) -> None:
+    uri, path = uris.join(folder, file.name), into / file.name
+    data = None
+    if file.bytes <= gcs_wire.SMALL:
+        with translated(uri):
+            data = gcs_wire.get(*uris.split_bucket(uri))
+    if data is not None and _checksum(data) == file.crc32c:
+        with local.writing(str(path)) as partial:
+            partial.write_bytes(data)
+    else:
+        download(uri, path)
+
+
+def _send(path: Path, uri: str) -> None:
+    if path.stat().st_size <= gcs_wire.SMALL:
+        data = path.read_bytes()
+        crc32c = _checksum(data)
+        with translated(uri):
+            stored = gcs_wire.put(*uris.split_bucket(uri), _kind(uri), data, crc32c)
+        if stored is not None and stored.crc32c == crc32c:
+            return
+    upload(path, uri)
 
 
 def _same(path: Path, file: FileInfo | None) -> bool:
@@ -234,6 +209,10 @@ def _same(path: Path, file: FileInfo | None) -> bool:
 
 def _info(blob: Any, name: str) -> FileInfo:
     return FileInfo(name, int(blob.size), blob.crc32c, int(blob.generation))
+
+
+def _kind(uri: str) -> str:
+    return guess_type(uri)[0] or "application/octet-stream"
 
 
 def _checksum(data: bytes) -> str:

@@ -83,7 +83,8 @@ def corrupt(uri: str) -> CorruptError:
 
 
 @cache  # by process, since a connection doesn't survive a fork
-def _client(_pid: int, _emulator: str | None) -> Any:
+def client(_pid: int, _emulator: str | None) -> Any:
+    """Google's client of this process and this emulator."""
     # For its traces, which nobody asked for, the client would look each bucket up in a thread.
     os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
     return Client(project=None)  # a project is only needed to create buckets
@@ -94,7 +95,7 @@ def _reached(pid: int, emulator: str | None, name: str) -> Any:
     uri = f"gs://{name}"
     try:
         with translated(uri):
-            found = _client(pid, emulator).bucket(name)
+            found = client(pid, emulator).bucket(name)
             # Not `exists`: that wants a permission on the bucket which the roles for objects don't give.
             next(
                 iter(found.client.list_blobs(found, max_results=1, timeout=TIMEOUT, retry=FIRST_RETRY)), None

@@ -1,0 +1,97 @@
+"""A small object in one bare request, over the client's own credentials, proxies and certificates.
+
+Google's client spends 0.9 ms of CPU on each call, and these a quarter of it. They are one quick attempt: where
+it doesn't succeed, for whatever reason, the answer is None and the caller asks the client, which refreshes
+credentials, waits, retries and knows what every failure means.
+"""
+
+import json
+import os
+import secrets
+from functools import cache
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import google.auth.transport.requests
+import requests
+import requests.adapters
+import urllib3
+
+from contracts.storage import gcs_access
+from contracts.storage.types import FileInfo
+
+SMALL = 1 << 20
+"""Bytes up to which an object goes this way: it is held in memory, once for each thread."""
+
+CONNECTIONS = 32
+"""How many requests are under way at once: where an answer takes 20 ms, that is 1,600 a second."""
+
+
+class _Wire(NamedTuple):
+    """Where requests go, and whom they come from."""
+
+    address: str
+    pool: Any
+    credentials: Any
+    refresh: Any
+
+
+def get(bucket: str, name: str) -> bytes | None:
+    """Ask for an object's bytes as they are stored; whoever asks compares their checksum."""
+    path = f"/download/storage/v1/b/{bucket}/o/{quote(name, safe='')}?alt=media"
+    # Without it, Cloud Storage would decode what was stored with a content encoding.
+    return _answer("GET", path, {"Accept-Encoding": "gzip"}, None)
+
+
+def put(bucket: str, name: str, kind: str, data: bytes, crc32c: str) -> FileInfo | None:
+    """Send an object with its checksum, which the server compares; what is stored then."""
+    boundary = secrets.token_hex(16)
+    about = json.dumps({"name": name, "contentType": kind, "crc32c": crc32c})
+    head = f"--{boundary}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n{about}"
+    body = b"%b\r\n--%b\r\nContent-Type: %b\r\n\r\n%b\r\n--%b--" % (
+        *(text.encode() for text in (head, boundary, kind)),
+        data,
+        boundary.encode(),
+    )
+    headers = {"Content-Type": f"multipart/related; boundary={boundary}"}
+    path = f"/upload/storage/v1/b/{bucket}/o?uploadType=multipart&name={quote(name, safe='')}"
+    stored = _answer("POST", path, headers, body)
+    if stored is None:
+        return None
+    told = json.loads(stored)
+    return FileInfo(name.rsplit("/", 1)[-1], int(told["size"]), told["crc32c"], int(told["generation"]))
+
+
+def _answer(method: str, path: str, headers: dict[str, str], body: bytes | None) -> bytes | None:
+    wire = _wire(os.getpid(), os.environ.get(gcs_access.EMULATOR))
+    wire.credentials.before_request(wire.refresh, method, wire.address + path, headers)
+    try:
+        response = wire.pool.urlopen(
+            method,
+            path,
+            body,
+            headers,
+            retries=False,
+            redirect=False,
+            timeout=urllib3.Timeout(*gcs_access.TIMEOUT),
+            decode_content=False,
+        )
+    except urllib3.exceptions.HTTPError:
+        return None
+    return response.data if response.status == requests.codes.ok else None
+
+
+@cache  # by process, since a connection doesn't survive a fork
+def _wire(pid: int, emulator: str | None) -> _Wire:
+    client = gcs_access.client(pid, emulator)
+    session, address = client._http, client._connection.get_api_base_url_for_mtls()
+    if not session.is_mtls:
+        session.mount(address, requests.adapters.HTTPAdapter(pool_maxsize=CONNECTIONS))
+    settings = session.merge_environment_settings(address, {}, False, None, None)
+    pool = session.get_adapter(address).get_connection_with_tls_context(
+        requests.Request("GET", address).prepare(),
+        settings["verify"],
+        settings["proxies"],
+        settings["cert"],
+    )
+    return _Wire(address, pool, session.credentials, google.auth.transport.requests.Request())

@@ -8,9 +8,9 @@ content encoding isn't decoded.
 import base64
 import io
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from itertools import chain
 from mimetypes import guess_type
 from pathlib import Path
@@ -35,6 +35,8 @@ THREADS = {"worker_type": transfer_manager.THREAD, "max_workers": 8}
 
 _RAW = {"raw_download": True, "checksum": "crc32c", **REQUEST}
 _LISTED = "items(name,size,crc32c,generation),nextPageToken"
+_AT_ONCE = 128
+"""Files that are fetched and then published together: what a killed run loses at most."""
 
 
 def stat(uri: str) -> FileInfo:
@@ -84,14 +86,8 @@ def writing(uri: str) -> Iterator[Path]:
 
 
 def download(uri: str, path: Path) -> None:
-    with translated(uri):
-        stored = _existing(uri)
-        with local.writing(str(path)) as partial:
-            if stored.size > 2 * CHUNK:
-                _download_in_chunks(stored, partial)
-            else:
-                _blob(uri).download_to_filename(str(partial), **_RAW)
-            _check(uri, local.checksum(partial), stored.crc32c)
+    with local.writing(str(path)) as partial:
+        _receive(uri, partial)
 
 
 def upload(path: Path, uri: str) -> FileInfo:
@@ -113,15 +109,18 @@ def download_many(folder: str, names: Iterable[str], into: Path) -> None:
         file for file in missing if file.bytes > 2 * CHUNK
     ):  # in chunks, which are parallel themselves
         download(uris.join(folder, file.name), into / file.name)
-    _in_parallel(
-        lambda file: _fetch(folder, file, into), [file for file in missing if file.bytes <= 2 * CHUNK]
-    )
+    rest = [file for file in missing if file.bytes <= 2 * CHUNK]
+    with ThreadPoolExecutor(gcs_wire.CONNECTIONS) as threads:
+        for start in range(0, len(rest), _AT_ONCE):
+            _download_some(folder, rest[start : start + _AT_ONCE], into, threads)
 
 
 def upload_many(source: Path, names: Iterable[str], folder: str) -> None:
     there = _below(folder)
     differing = [name for name in names if not _same(source / name, there.get(name))]
-    _in_parallel(lambda name: _send(source / name, uris.join(folder, name)), differing)
+    with ThreadPoolExecutor(gcs_wire.CONNECTIONS) as threads:
+        # The first error ends it: what hasn't begun by then isn't done.
+        list(threads.map(lambda name: _send(source / name, uris.join(folder, name)), differing))
 
 
 def delete(uri: str) -> None:
@@ -164,29 +163,38 @@ def _below(folder: str) -> dict[str, FileInfo]:
     return {file.name: file for file in _walk(folder)}
 
 
+def _receive(uri: str, path: Path) -> None:
+    with translated(uri):
+        stored = _existing(uri)
+        if stored.size > 2 * CHUNK:
+            _download_in_chunks(stored, path)
+        else:
+            _blob(uri).download_to_filename(str(path), **_RAW)
+    _check(uri, local.checksum(path), stored.crc32c)
+
+
 def _download_in_chunks(blob: Any, path: Path) -> None:
     options = {"raw_download": True, **REQUEST}
     transfer_manager.download_chunks_concurrently(blob, str(path), CHUNK, download_kwargs=options, **THREADS)
 
 
-def _in_parallel(do: Callable[[Any], None], things: Iterable[Any]) -> None:
-    """The first error ends it: what hasn't begun by then isn't done."""
-    with ThreadPoolExecutor(gcs_wire.CONNECTIONS) as threads:
-        for _ in threads.map(do, things):
-            pass
+def _download_some(folder: str, files: list[FileInfo], into: Path, threads: Executor) -> None:
+    """Fetch first and publish then: files that are synced one after another share the disk's journal."""
+    with ExitStack() as publishing:
+        partials = [publishing.enter_context(local.writing(str(into / file.name))) for file in files]
+        list(threads.map(lambda file, partial: _fetch(folder, file, partial), files, partials))
 
 
-def _fetch(folder: str, file: FileInfo, into: Path) -> None:
-    uri, path = uris.join(folder, file.name), into / file.name
-    data = None
+def _fetch(folder: str, file: FileInfo, path: Path) -> None:
+    """Copy an object to a temporary file."""
+    uri, data = uris.join(folder, file.name), None
     if file.bytes <= gcs_wire.SMALL:
         with translated(uri):
             data = gcs_wire.get(*uris.split_bucket(uri))
     if data is not None and _checksum(data) == file.crc32c:
-        with local.writing(str(path)) as partial:
-            partial.write_bytes(data)
+        path.write_bytes(data)
     else:
-        download(uri, path)
+        _receive(uri, path)
 
 
 def _send(path: Path, uri: str) -> None:

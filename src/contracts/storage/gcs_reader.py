@@ -10,9 +10,9 @@ from contracts.storage.gcs_access import REQUEST, corrupt, translated
 class RangedReader(io.RawIOBase):
     """One generation of an object, read range by range; `io.BufferedReader` reads ahead for it.
 
-    A range has the length that was asked for, or an error is raised. Its bytes have no checksum: Cloud Storage
-    keeps one of the whole object only. What reads this way checks its own (a zip member has a crc32, an example
-    its sha256 in the manifest).
+    A range has the length that was asked for, or an error is raised. Its bytes have no checksum: Cloud
+    Storage keeps one of the whole object only. Who reads this way checks what is read: a zip member has its
+    own crc32, an example its sha256 in the manifest.
     """
 
     def __init__(self, uri: str, blob: Any) -> None:

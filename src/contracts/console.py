@@ -50,6 +50,7 @@ def progress(items: Iterable[T], *, total: int | None, what: str, unit: str = "i
         unit: what one item is called.
     """
     if sys.stderr.isatty():
+        tqdm.monitor_interval = 0  # its thread would keep pools of processes from forking
         yield from tqdm(items, total=total, desc=what, unit=f" {unit}", file=sys.stderr, dynamic_ncols=True)
         return
     started = last = time.monotonic()

@@ -66,11 +66,25 @@ class Manifest(Document):
     source_digest: str = Field(description="sha256 over the raw files' names and checksums")
     class_names: tuple[str, ...] = Field(min_length=2, description="sorted; the index is the label")
     counts: dict[Split, dict[str, NonNegativeInt]] = Field(description="images for each split and class")
+    different: dict[str, NonNegativeInt] = Field(
+        description="for each class the images that are its own: no copies of each other, nor another class's"
+    )
+    duplicates: NonNegativeInt = Field(description="images that look the same as another one that is kept")
+    conflicts: NonNegativeInt = Field(description="groups of images that look the same in several classes")
     rejected: NonNegativeInt
     median_shorter_side: PositiveInt = Field(description="pixels; the default size of records follows it")
     digest: str = Field(description="sha256 over every example's path, label, split and sha256")
     seed: int
     fractions: tuple[float, float, float] = Field(description="asked for: train, val, test")
+    keep_split: bool = Field(description="whether folders called train, val and test gave the sides")
+    near_duplicates: Literal["group", "drop", "ignore"]
+    min_side: PositiveInt = Field(description="pixels of the shorter side that an image must have")
+    animated: Literal["first", "reject"] = Field(description="what was done with animations")
+
+    @property
+    def images(self) -> int:
+        """How many images the data set holds."""
+        return sum(sum(counts.values()) for counts in self.counts.values())
 
 
 class Shard(Part):
@@ -95,6 +109,9 @@ class ShardIndex(Document):
     image_size: PositiveInt = Field(description="pixels; of the shorter side or of the square")
     resize: ResizeMode
     quality: PositiveInt = Field(le=100, description="of the JPEGs")
+    augment_minority: NonNegativeInt = Field(
+        default=0, description="images that a class in train was filled up to, with augmented copies"
+    )
     seed: int
     shards: dict[Split, tuple[Shard, ...]]
 

@@ -3,7 +3,7 @@
 No TensorFlow; the records stage and the server both call it, so an image is prepared one way.
 """
 
-from imaging.decode import MAX_PIXELS, Decoded, ImageError, decode
+from imaging.decode import MAX_PIXELS, Decoded, ImageError, decode, is_plain_jpeg
 from imaging.encode import encode_jpeg
 from imaging.prepare import centre_crop, prepare
 from imaging.resize import is_resized, resize
@@ -15,6 +15,7 @@ __all__ = [
     "centre_crop",
     "decode",
     "encode_jpeg",
+    "is_plain_jpeg",
     "is_resized",
     "prepare",
     "resize",

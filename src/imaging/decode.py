@@ -84,6 +84,13 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Decoded:
         raise ImageError(_reason(error, data)) from error
 
 
+def is_plain_jpeg(data: bytes) -> bool:
+    """Whether bytes that were decoded before are a JPEG that any decoder shows upright and in RGB or grey."""
+    with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
+        upright = "exif" not in image.info or image.getexif().get(_ORIENTATION, 1) == 1
+        return image.format == "JPEG" and image.mode in ("RGB", "L") and upright
+
+
 def _check_size(image: Image.Image, max_pixels: int) -> None:
     width, height = image.size
     if width * height > max_pixels:

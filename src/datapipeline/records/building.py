@@ -5,6 +5,7 @@ can be carried on and one with other settings starts anew. It goes when `index.j
 """
 
 import re
+import shutil
 from collections.abc import Collection
 from pathlib import Path
 from typing import ClassVar, Final
@@ -25,6 +26,7 @@ class Settings(Part):
     image_size: int
     resize: ResizeMode
     quality: int
+    augment_minority: int
     seed: int
 
 
@@ -76,6 +78,23 @@ def finish(folder: str, settings: Settings, shards: dict[Split, tuple[Shard, ...
     index.write(folder)
     storage.delete(storage.join(folder, Building.file_name))
     return index
+
+
+def work_folder(folder: str) -> str:
+    """Where the machines of one run find what they share, while the folder is being filled."""
+    return storage.join(folder, "building")
+
+
+def clear_work(folder: str) -> None:
+    """Remove the work folder."""
+    work = work_folder(folder)
+    try:
+        for file in storage.iter_files(work):
+            storage.delete(storage.join(work, file.name))
+    except storage.NotFoundError:
+        return
+    if not storage.is_remote(work):
+        shutil.rmtree(work)
 
 
 def _shards_in(folder: str) -> list[str]:

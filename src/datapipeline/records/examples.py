@@ -1,17 +1,25 @@
-"""`{train,val,test}.csv` and `rejected.csv`: their rows as text, and the digest that the manifest holds."""
+"""`{train,val,test}.csv`, `rejected.csv` and `duplicates.csv`: rows as text, and the digest of the examples.
+
+Rows are streamed: none of this grows with their number.
+"""
 
 import csv
 import hashlib
-import io
-from collections.abc import Iterable, Sequence
+import heapq
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from operator import attrgetter
+from typing import Any
 
 from pydantic import ValidationError
 
 from contracts import storage
-from contracts.dataset import SPLITS, Example, Manifest, Rejected, Split
+from contracts.dataset import SPLITS, Example, Manifest, Split
 from contracts.errors import InputError
+from datapipeline.records.worktable import WorkTable
 
 REJECTED = "rejected.csv"
+DUPLICATES = "duplicates.csv"
 
 
 def csv_name(split: Split) -> str:
@@ -19,49 +27,74 @@ def csv_name(split: Split) -> str:
     return f"{split}.csv"
 
 
-def to_csv(kind: type[Example] | type[Rejected], rows: Iterable[Example] | Iterable[Rejected]) -> bytes:
-    """Rows as CSV in UTF-8, with the fields' names above them."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(kind.model_fields)
-    writer.writerows(row.model_dump().values() for row in rows)
-    return text.getvalue().encode()
+def write_csv(uri: str, names: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
+    """Write rows as CSV in UTF-8, with the columns' names above them."""
+    with _writing(uri, names) as writer:
+        writer.writerows(rows)
 
 
-def digest(examples: Iterable[Example]) -> str:
-    """sha256 over every example's path, label, split and sha256, in order of path."""
-    total = hashlib.sha256()
-    for row in sorted(examples, key=lambda row: row.path):
-        total.update(f"{row.path}\0{row.label}\0{row.split}\0{row.sha256}\n".encode())
-    return total.hexdigest()
+class Digest:
+    """sha256 over every example's path, label, split and sha256; they come in the order of their paths."""
+
+    def __init__(self) -> None:
+        self._total = hashlib.sha256()
+
+    def add(self, path: str, label: int, split: str, sha256: str) -> None:
+        """Take one more example in."""
+        self._total.update(f"{path}\0{label}\0{split}\0{sha256}\n".encode())
+
+    def hexdigest(self) -> str:
+        """The digest of all that was added."""
+        return self._total.hexdigest()
 
 
-def write_examples(folder: str, examples: Sequence[Example]) -> None:
-    """Write the three tables, each sorted by path."""
-    for split in SPLITS:
-        rows = sorted((row for row in examples if row.split == split), key=lambda row: row.path)
-        storage.write_bytes(storage.join(folder, csv_name(split)), to_csv(Example, rows))
+def write_examples(table: WorkTable, class_names: Sequence[str], folder: str) -> str:
+    """Write the three tables, each sorted by path; returns their digest. Labels count the class names."""
+    labels = {name: label for label, name in enumerate(class_names)}
+    digest = Digest()
+    query = "SELECT path, class_name, split, sha256, width, height, format FROM image ORDER BY path"
+    with ExitStack() as files:
+        writers = {
+            split: files.enter_context(_writing(storage.join(folder, csv_name(split)))) for split in SPLITS
+        }
+        for path, class_name, split, sha256, *rest in table.sql.execute(query):
+            label = labels[class_name]
+            writers[split].writerow((path, label, class_name, split, sha256, *rest))
+            digest.add(path, label, split, sha256)
+    return digest.hexdigest()
 
 
-def read_examples(folder: str, manifest: Manifest) -> list[Example]:
-    """Read the three tables.
+def read_examples(folder: str, manifest: Manifest) -> Iterator[Example]:
+    """Yield the rows of the three tables, sorted by path.
 
     Raises:
-        InputError: one is missing or bad, or together they aren't what the manifest was written for.
+        InputError: one is missing or bad; or, at the end, they aren't what the manifest was written for.
     """
-    examples = [row for split in SPLITS for row in _read(storage.join(folder, csv_name(split)))]
-    if digest(examples) != manifest.digest:
+    digest = Digest()
+    tables = [_read(storage.join(folder, csv_name(split))) for split in SPLITS]
+    for row in heapq.merge(*tables, key=attrgetter("path")):
+        digest.add(row.path, row.label, row.split, row.sha256)
+        yield row
+    if digest.hexdigest() != manifest.digest:
         raise InputError(
             f"the tables in {folder} aren't those that its {Manifest.file_name} describes: "
             f"run {Manifest.made_by} again"
         )
-    return examples
 
 
-def _read(uri: str) -> list[Example]:
+@contextmanager
+def _writing(uri: str, names: Iterable[str] = tuple(Example.model_fields)) -> Iterator[Any]:
+    with storage.writing(uri) as path, path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(names)
+        yield writer
+
+
+def _read(uri: str) -> Iterator[Example]:
     try:
-        text = storage.read_bytes(uri).decode()
-        return [Example.model_validate(row) for row in csv.DictReader(io.StringIO(text, newline=""))]
+        with storage.local_copy(uri) as path, path.open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                yield Example.model_validate(row)
     except storage.NotFoundError:
         raise InputError(f"{uri} doesn't exist: run {Manifest.made_by} again") from None
     except (ValidationError, UnicodeDecodeError, csv.Error) as error:

@@ -1,9 +1,10 @@
-"""What a file's place and name say: its class, and whether it is an image, a paper or something else."""
+"""What a file's place and name say: its class, its side, and whether it can be an image at all."""
 
 import unicodedata
 from pathlib import PurePosixPath
 from typing import Final
 
+from contracts.dataset import Split
 from datapipeline.records.archives import is_archive
 
 IMAGE_SUFFIXES: Final = (
@@ -17,9 +18,16 @@ _PAPER_SUFFIXES: Final = (
 )
 _PAPERS: Final = ("license", "licence", "readme", "copying", "notice", "thumbs.db", "desktop.ini")
 
+_SIDES: Final[dict[str, Split]] = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+"""Folders by which authors of data sets give their own split."""
 
-def is_image(path: str) -> bool:
-    """Whether the name is an image's."""
+
+def has_image_suffix(path: str) -> bool:
+    """Whether the name is an image's; others are images only if their bytes are."""
     return PurePosixPath(path).suffix.lower() in IMAGE_SUFFIXES
 
 
@@ -34,8 +42,18 @@ def is_ignored(path: str) -> bool:
 
 
 def class_name(path: str) -> str:
-    """The class of an image: the folder that directly holds it; empty where there is none."""
-    return PurePosixPath(path).parent.name
+    """The class of an image: the folder that directly holds it; empty where there is none.
+
+    A folder such as `train` is none: in `roses/train/1.jpg` the class is `roses`.
+    """
+    parts = PurePosixPath(path).parts[:-1]
+    return next((part for part in reversed(parts) if part.lower() not in _SIDES), "")
+
+
+def given_side(path: str) -> Split | None:
+    """The side that the author gave an image, by its outermost folder called train, val or test."""
+    parts = PurePosixPath(path.rpartition("::")[2]).parts[:-1]
+    return next((_SIDES[part.lower()] for part in parts if part.lower() in _SIDES), None)
 
 
 def trouble(path: str) -> str | None:
@@ -44,13 +62,12 @@ def trouble(path: str) -> str | None:
     Args:
         path: inside the raw folder or the archive, with forward slashes.
     """
-    parts = PurePosixPath(path).parts
-    if path.startswith("/") or ".." in parts:
+    if path.startswith("/") or path[1:2] == ":" or ".." in PurePosixPath(path).parts:
         return "a path that leads out of its folder"
     if path != path.encode(errors="replace").decode():
         return "a name that isn't UTF-8"
     if any(unicodedata.category(character) == "Cc" for character in path):
         return "a name with control characters"
-    if not is_image(path):
-        return "an archive inside an archive" if is_archive(path) else "not an image, by its name"
+    if is_archive(path):
+        return "an archive inside an archive"
     return None if class_name(path) else "in no class folder"

@@ -1,15 +1,23 @@
-"""Which example goes into which shard: decided once, before anything is built, by the seed alone.
+"""Which image goes into which shard: decided once, before anything is built, by the seed alone.
 
-The same examples and settings give the same plan on every machine, whatever its number of processes.
+The same examples and settings give the same plan on every machine, whatever its number of processes. In: the
+examples of a manifest and the raw folder's table. Out: for each shard a plan file, a JSON list a line, which
+whoever builds the shard reads line by line.
 """
 
 import hashlib
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Final, NamedTuple
 
+from contracts import storage
 from contracts.dataset import SPLITS, Example, ResizeMode, Split
+from contracts.errors import InputError
 from contracts.records import shard_name
+from datapipeline.records.raw import COLUMNS, RawImage, to_image
+from datapipeline.records.worktable import WorkTable
 
 EXAMPLES_FOR_A_SHARD: Final = 256
 SHARDS_FOR_A_START: Final = 16
@@ -20,14 +28,47 @@ _BYTES_A_PIXEL: Final = 0.35
 """Of a photo as a JPEG of quality 90; a guess, for the number of shards only."""
 _ASPECT: Final = 4 / 3
 
+_TABLES: Final = """
+CREATE TEMP TABLE example (
+    path TEXT PRIMARY KEY, label INTEGER, split TEXT, sha256 TEXT, width INTEGER, height INTEGER, format TEXT
+) WITHOUT ROWID;
+CREATE TEMP TABLE planned (
+    split TEXT, key TEXT, path TEXT, variant INTEGER, PRIMARY KEY (split, key)
+) WITHOUT ROWID;
+CREATE TEMP TABLE dealt (
+    split TEXT, shard INTEGER, rank INTEGER, path TEXT, variant INTEGER, PRIMARY KEY (split, shard, rank)
+) WITHOUT ROWID;
+"""
+
+
+_FACTS: Final = 6
+"""Values of a plan file's line before those of the raw image."""
+
 
 class ShardPlan(NamedTuple):
     """One shard to build."""
 
     name: str
-    split: Split
-    examples: tuple[Example, ...]
-    """In the order in which they stand in it."""
+    uri: str
+    """Of its plan file."""
+
+
+class Planned(NamedTuple):
+    """One line of a plan file: an image, and what the manifest says of it."""
+
+    label: int
+    sha256: str
+    width: int
+    height: int
+    format: str
+    variant: int
+    """0: the image as it is; from 1 on, its augmented copies."""
+    image: RawImage
+
+    @property
+    def filename(self) -> str:
+        """What the record is called: the image's path, and for a copy its number."""
+        return f"{self.image.path}#{self.variant}" if self.variant else self.image.path
 
 
 def count_shards(examples: int, image_size: int, resize: ResizeMode, shard_mb: int) -> int:
@@ -38,25 +79,107 @@ def count_shards(examples: int, image_size: int, resize: ResizeMode, shard_mb: i
     return max(1, min(examples, max(by_bytes, to_start)))
 
 
-def plan_shards(examples: Sequence[Example], counts: dict[Split, int], seed: int) -> list[ShardPlan]:
-    """Deal every split's examples, shuffled, to its shards; these differ by one example at most.
-
-    Args:
-        examples: of all splits, in any order.
-        counts: shards for each split; as many as examples where these are fewer: none is empty.
-        seed: another seed, another order.
-    """
-    plans = []
-    for split in SPLITS:
-        shuffled = sorted((row for row in examples if row.split == split), key=lambda row: _key(row, seed))
-        count = min(counts[split], len(shuffled))
-        plans += [
-            ShardPlan(shard_name(split, index, count), split, tuple(shuffled[index::count]))
-            for index in range(count)
-        ]
-    return plans
+def shard_names(split: Split, count: int) -> list[str]:
+    """The names of a split's shards."""
+    return [shard_name(split, index, count) for index in range(count)]
 
 
-def _key(example: Example, seed: int) -> tuple[bytes, str]:
+class Plan:
+    """A plan in the making, in the raw folder's work table."""
+
+    def __init__(
+        self, table: WorkTable, examples: Iterable[Example], seed: int, augment_minority: int
+    ) -> None:
+        """Order the examples of all splits.
+
+        Args:
+            table: holds the raw images.
+            examples: in any order.
+            seed: another seed, another order.
+            augment_minority: a class with fewer images in train gets augmented copies of them, up to so many.
+
+        Raises:
+            InputError: an image isn't in the raw data.
+        """
+        self._sql = table.sql
+        self._sql.executescript(_TABLES)
+        self._sql.create_function(
+            "key", 2, lambda path, variant: _key(path, variant, seed), deterministic=True
+        )
+        rows = ((e.path, e.label, e.split, e.sha256, e.width, e.height, e.format) for e in examples)
+        self._sql.executemany("INSERT INTO temp.example VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+        self._check_there()
+        self._sql.execute("INSERT INTO temp.planned SELECT split, key(path, 0), path, 0 FROM temp.example")
+        self._augment(augment_minority)
+
+    def deal(self, names: Sequence[str]) -> None:
+        """Deal every split's images, in their order, to the shards of these names, balanced to one."""
+        for split in SPLITS:
+            count = sum(name.startswith(f"{split}-") for name in names)
+            rows = self._sql.execute(
+                "SELECT path, variant FROM temp.planned WHERE split = ? ORDER BY key", (split,)
+            )
+            self._sql.executemany(
+                "INSERT INTO temp.dealt VALUES (?, ?, ?, ?, ?)",
+                ((split, rank % count, rank, *row) for rank, row in enumerate(rows)),
+            )
+
+    def write(self, names: Sequence[str], folder: str, scratch: Path) -> Iterator[ShardPlan]:
+        """Write each shard's plan file and yield its plan.
+
+        Args:
+            names: as given to `deal`.
+            folder: where to, a path or a gs:// URI.
+            scratch: a local folder to write it in first.
+        """
+        for name in names:
+            split, shard = name.split("-")[:2]
+            path = scratch / f"{name}.jsonl"
+            with path.open("w") as file:
+                file.writelines(f"{json.dumps(row)}\n" for row in self._rows(split, int(shard)))
+            uri = storage.join(folder, path.name)
+            if storage.is_remote(folder):
+                storage.upload(path, uri)
+                path.unlink()
+            yield ShardPlan(name, uri)
+
+    def _rows(self, split: str, shard: int) -> Iterator[tuple[object, ...]]:
+        columns = ", ".join(f"image.{column}" for column in COLUMNS.split(", "))
+        yield from self._sql.execute(
+            f"SELECT label, example.sha256, example.width, example.height, example.format, variant, {columns}"
+            " FROM temp.dealt JOIN temp.example USING (path) JOIN image USING (path)"
+            " WHERE dealt.split = ? AND shard = ? ORDER BY rank",
+            (split, shard),
+        )
+
+    def _check_there(self) -> None:
+        query = "SELECT path FROM temp.example WHERE path NOT IN (SELECT path FROM image) LIMIT 1"
+        for (path,) in self._sql.execute(query):
+            raise InputError(f"the raw data holds no image {path}: was it changed? Run process again")
+
+    def _augment(self, wanted: int) -> None:
+        query = (
+            "SELECT label, COUNT(*) FROM temp.example WHERE split = 'train'"
+            " GROUP BY label HAVING COUNT(*) < ?"
+        )
+        for label, count in self._sql.execute(query, (wanted,)).fetchall():
+            paths = self._sql.execute(
+                "SELECT path FROM temp.example WHERE split = 'train' AND label = ? ORDER BY key(path, 0)",
+                (label,),
+            ).fetchall()
+            copies = ((*paths[number % count], 1 + number // count) for number in range(wanted - count))
+            self._sql.executemany("INSERT INTO temp.planned VALUES ('train', key(?1, ?2), ?1, ?2)", copies)
+
+
+def read_plan(uri: str) -> Iterator[Planned]:
+    """Read a plan file, line by line."""
+    with storage.local_copy(uri) as path, path.open() as file:
+        for line in file:
+            values = json.loads(line)
+            yield Planned._make((*values[:_FACTS], to_image(values[_FACTS:])))
+
+
+def _key(path: str, variant: int, seed: int) -> str:
     # A hash rather than random.shuffle: Python's generator may change what it gives for a seed.
-    return hashlib.sha256(f"{seed}:{example.path}".encode()).digest(), example.path
+    name = f"{path}:{variant}" if variant else path
+    return hashlib.sha256(f"{seed}:{name}".encode()).hexdigest()

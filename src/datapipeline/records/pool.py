@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -22,7 +23,7 @@ R = TypeVar("R")
 AHEAD: Final = 2
 """Tasks handed out for each process: one that it works on, and the next."""
 
-PRELOAD: Final = ["datapipeline.records.examine", "datapipeline.records.shard"]
+HELD: Final = {signal.SIGINT, signal.SIGTERM}
 
 
 def default_workers() -> int:
@@ -30,7 +31,9 @@ def default_workers() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def run(function: Callable[[S, T], R], shared: S, tasks: list[T], workers: int | None) -> Iterator[R]:
+def run(
+    function: Callable[[S, T], R], shared: S, tasks: Iterable[T], total: int, workers: int | None
+) -> Iterator[R]:
     """Yield `function(shared, task)` for every task, as they finish.
 
     With one process, or one task, the work is done here.
@@ -38,22 +41,20 @@ def run(function: Callable[[S, T], R], shared: S, tasks: list[T], workers: int |
     Args:
         function: of a module's top level, so that other processes find it.
         shared: what every call needs; sent to each process once.
-        tasks: what to map over.
+        tasks: what to map over; taken a few ahead of what is finished.
+        total: how many tasks there are.
         workers: processes; None: one a core.
 
     Raises:
         StageError: a process died, as when the memory is full.
         Exception: whatever the function raised first; tasks that weren't begun stay undone.
     """
-    count = min(workers or default_workers(), len(tasks))
+    count = min(workers or default_workers(), total)
     if count <= 1:
         yield from (function(shared, task) for task in tasks)
         return
-    # Not fork, which copies locks that threads hold; and cheaper than spawn, since imports are done once.
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOAD)
-    _start_fork_server()
-    pool = ProcessPoolExecutor(count, context, initializer=_start, initargs=(shared, dict(os.environ)))
+    with _signals_held():
+        pool = ProcessPoolExecutor(count, _context(function), _start, (shared, dict(os.environ)))
     try:
         yield from _bounded(pool, function, iter(tasks), count * AHEAD)
     except BrokenProcessPool:
@@ -69,21 +70,24 @@ def run(function: Callable[[S, T], R], shared: S, tasks: list[T], workers: int |
         pool.shutdown(cancel_futures=True)
 
 
-def _start_fork_server() -> None:
-    # Ctrl-C reaches the whole group: the server would show a traceback if it came during its imports.
-    if threading.current_thread() is not threading.main_thread():
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        forkserver.ensure_running()
-    finally:
-        signal.signal(signal.SIGINT, before)
+def _context(function: Callable[..., Any]) -> multiprocessing.context.BaseContext:
+    """How processes start: forked, which costs neither time nor memory, while there is no other thread.
+
+    A fork copies locks that threads hold, so beside threads a server forks them, which imports once.
+    """
+    if sys.platform == "linux" and threading.active_count() == 1:
+        return multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([function.__module__])
+    forkserver.ensure_running()
+    return context
 
 
 @contextmanager
 def _signals_held() -> Iterator[None]:
     # Stopped while it starts, a worker isn't known yet and can't be terminated: it would show a traceback.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    # Processes inherit what is held, until they have their own handlers.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
     try:
         yield
     finally:
@@ -114,6 +118,8 @@ def _start(shared: Any, environment: dict[str, str]) -> None:
     os.environ.update(environment)
     _Worker.shared = shared
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -1,42 +1,48 @@
 """Checks, splits and describes a raw data set.
 
 In: a raw folder, or one archive; images in class folders. Out: an interim folder with `{train,val,test}.csv`,
-`rejected.csv`, `report.html` and, last, `manifest.json`. The raw data is never changed.
+`rejected.csv`, `duplicates.csv`, `report.html` and, last, `manifest.json`. The raw data is never changed.
 """
 
 import math
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median_low
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from contracts import storage
 from contracts.console import log, run_app
-from contracts.dataset import SPLITS, Example, Manifest, Rejected, Source
+from contracts.dataset import SPLITS, Manifest, Rejected, Source
 from contracts.errors import InputError
+from contracts.lock import locked
 from contracts.options import Input, Output, Workers
 from datapipeline.records.archives import SUFFIXES
-from datapipeline.records.examine import examine
-from datapipeline.records.examples import REJECTED, digest, read_examples, to_csv, write_examples
-from datapipeline.records.labelling import check_enough, to_examples
+from datapipeline.records.duplicates import cluster, drop, groups
+from datapipeline.records.examine import Animated, Criteria, examine
+from datapipeline.records.examples import DUPLICATES, REJECTED, read_examples, write_csv, write_examples
 from datapipeline.records.places import check_places
 from datapipeline.records.raw import RawFolder
 from datapipeline.records.report import REPORT, render
-from datapipeline.records.split import FEWEST, Fractions
+from datapipeline.records.split import FEWEST, Fractions, assign, gather, own
+from datapipeline.records.worktable import WorkTable
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+Duplicates = Literal["group", "drop", "ignore"]
 
 
 @dataclass(frozen=True)
 class ProcessConfig:
-    """How a raw data set is split."""
+    """What is taken from a raw data set, and how it is split."""
 
     split: Fractions = (0.8, 0.1, 0.1)
+    keep_split: bool = False
     seed: int = 0
+    near_duplicates: Duplicates = "group"
     min_per_class: int = FEWEST
+    min_side: int = Criteria.min_side
+    animated: Animated = Criteria.animated
     workers: int | None = None
 
     def __post_init__(self) -> None:
@@ -52,10 +58,31 @@ def process_cli(
     split: Annotated[
         tuple[float, float, float], typer.Option(help="Fractions of train, val and test.")
     ] = ProcessConfig.split,
+    keep_split: Annotated[
+        bool,
+        typer.Option(
+            "--keep-split",
+            help="Keep the author's split: folders called train, val (or valid, validation) and test. What "
+            "they leave out is drawn from train.",
+        ),
+    ] = ProcessConfig.keep_split,
     seed: Annotated[int, typer.Option(help="Another seed, another split.")] = ProcessConfig.seed,
+    near_duplicates: Annotated[
+        Duplicates,
+        typer.Option(
+            help="Images that look the same: group them on one side of the split, drop all but the "
+            "largest of each class, or ignore that they look the same (exact copies are always grouped)."
+        ),
+    ] = ProcessConfig.near_duplicates,
     min_per_class: Annotated[
         int, typer.Option(min=FEWEST, help="Different images that each class must have.")
     ] = ProcessConfig.min_per_class,
+    min_side: Annotated[
+        int, typer.Option(min=1, help="Reject images whose shorter side has fewer pixels.")
+    ] = ProcessConfig.min_side,
+    animated: Annotated[
+        Animated, typer.Option(help="Of an animation take the first frame, or reject it.")
+    ] = ProcessConfig.animated,
     workers: Workers = None,
 ) -> None:
     """Check every image of a data set and split it into train, val and test.
@@ -68,8 +95,13 @@ def process_cli(
     python -m datapipeline.records.process --input data/raw/digits --output data/interim/digits
 
     python -m datapipeline.records.process --input photos.zip --output gs://bucket/interim/photos --seed 1
+
+    python -m datapipeline.records.process --input kaggle.zip --output data/interim/dogs --keep-split
     """
-    process(input_uri, output_uri, ProcessConfig(split, seed, min_per_class, workers))
+    config = ProcessConfig(
+        split, keep_split, seed, near_duplicates, min_per_class, min_side, animated, workers
+    )
+    process(input_uri, output_uri, config)
 
 
 def process(input_uri: str, output_uri: str, config: ProcessConfig) -> Manifest:
@@ -79,7 +111,7 @@ def process(input_uri: str, output_uri: str, config: ProcessConfig) -> Manifest:
         InputError: there is nothing there, or no data set that can be split.
     """
     check_places(input_uri, output_uri)
-    with RawFolder(input_uri) as raw:
+    with locked(output_uri), RawFolder(input_uri) as raw:
         class_names = _class_names(raw)
         wanted = {
             "dataset": _dataset(raw),
@@ -87,43 +119,80 @@ def process(input_uri: str, output_uri: str, config: ProcessConfig) -> Manifest:
             "source_digest": raw.digest(),
             "seed": config.seed,
             "fractions": config.split,
+            "keep_split": config.keep_split,
+            "near_duplicates": config.near_duplicates,
+            "min_side": config.min_side,
+            "animated": config.animated,
         }
         present = _up_to_date(output_uri, wanted)
         if present is not None:
-            check_enough(read_examples(output_uri, present), class_names, config.min_per_class)
+            _check_enough(present.different, config.min_per_class)
             log("up to date", manifest=storage.join(output_uri, Manifest.file_name))
             return present
-        images, rejected = examine(raw, config.workers)
-        examples = to_examples(images, class_names, config.split, config.seed, config.min_per_class)
-        manifest = _manifest(examples, len(rejected), wanted)
+        examine(raw, Criteria(config.min_side, config.animated), config.workers)
+        different = _split(raw.table, class_names, config)
+        manifest = _manifest(raw.table, different, wanted)
         # From here to the end the folder has no manifest: a reader never meets old and new together.
         storage.delete(storage.join(output_uri, Manifest.file_name))
-        write_examples(output_uri, examples)
-        storage.write_bytes(storage.join(output_uri, REJECTED), to_csv(Rejected, rejected))
-        storage.write_bytes(storage.join(output_uri, REPORT), render(manifest, examples, rejected, raw))
-        manifest.write(output_uri)
+        manifest = _write(raw, manifest, output_uri)
     log(
         "processed",
-        images=len(examples),
+        images=manifest.images,
         classes=len(manifest.class_names),
-        rejected=len(rejected),
+        rejected=manifest.rejected,
+        duplicates=manifest.duplicates,
+        conflicts=manifest.conflicts,
         **{split: sum(manifest.counts[split].values()) for split in SPLITS},
         report=storage.join(output_uri, REPORT),
     )
     return manifest
 
 
-def _class_names(raw: RawFolder) -> list[str]:
-    names = sorted({image.class_name for image in raw.images})
+def _split(table: WorkTable, class_names: set[str], config: ProcessConfig) -> dict[str, int]:
+    """Give every image its side; returns for each class how many different images are its own."""
+    cluster(table, near=config.near_duplicates != "ignore")
+    gather(table, config.seed, keep=config.keep_split)
+    # From the raw data's names: a class whose images are all broken is missed, not forgotten.
+    different = dict.fromkeys(sorted({*class_names, *table.class_names()}), 0) | own(table)
+    _check_enough(different, config.min_per_class)
+    assign(table, config.split, keep=config.keep_split)
+    if config.near_duplicates == "drop":
+        drop(table)
+    return different
+
+
+def _check_enough(different: dict[str, int], fewest: int) -> None:
+    for name, count in different.items():
+        if count < fewest:
+            raise InputError(
+                f"the class {name!r} has {count} different usable images of its own and needs {fewest} (one "
+                "for each of train, val and test at least): add images, or take the folder away"
+            )
+
+
+def _write(raw: RawFolder, manifest: Manifest, output: str) -> Manifest:
+    """Write the tables, the report and, with the digest of what was written, the manifest."""
+    digest = write_examples(raw.table, manifest.class_names, output)
+    manifest = manifest.model_copy(update={"digest": digest})
+    write_csv(storage.join(output, REJECTED), Rejected.model_fields, raw.table.rejected())
+    columns = ("group", "path", "class_name", "split", "sha256")
+    write_csv(storage.join(output, DUPLICATES), columns, groups(raw.table))
+    storage.write_bytes(storage.join(output, REPORT), render(manifest, raw))
+    manifest.write(output)
+    return manifest
+
+
+def _class_names(raw: RawFolder) -> set[str]:
+    names = raw.class_names or set(raw.table.class_names())
     if not names:
-        reason = f"; {raw.rejected[0].path}: {raw.rejected[0].reason}" if raw.rejected else ""
+        path, reason = next(raw.table.rejected(), ("", ""))
         raise InputError(
             f"{raw.uri} holds no images in class folders (as roses/1.jpg), nor an archive of such "
-            f"({', '.join(SUFFIXES[:3])}){reason}"
+            f"({', '.join(SUFFIXES[:3])}){f'; {path}: {reason}' if path else ''}"
         )
     if len(names) == 1:
         raise InputError(
-            f"{raw.uri} holds one class only, {names[0]!r}: a classifier needs two or more folders of images"
+            f"{raw.uri} holds one class only, {names.pop()!r}: a classifier needs two or more folders"
         )
     return names
 
@@ -146,26 +215,38 @@ def _up_to_date(folder: str, wanted: dict[str, object]) -> Manifest | None:
     manifest = Manifest.read_if_there(folder)
     if manifest is None or any(getattr(manifest, key) != value for key, value in wanted.items()):
         return None
-    if not all(storage.exists(storage.join(folder, name)) for name in (REJECTED, REPORT)):
+    if not all(storage.exists(storage.join(folder, name)) for name in (REJECTED, DUPLICATES, REPORT)):
         return None
     try:
-        read_examples(folder, manifest)
+        for _ in read_examples(folder, manifest):
+            pass
     except InputError:
         return None
     return manifest
 
 
-def _manifest(examples: list[Example], rejected: int, wanted: dict[str, object]) -> Manifest:
-    names = sorted({row.class_name for row in examples})
-    counted = Counter((row.split, row.class_name) for row in examples)
+def _manifest(table: WorkTable, different: dict[str, int], wanted: dict[str, object]) -> Manifest:
+    """The manifest but for its digest, which is known when the examples are written."""
+    names = table.class_names()
+    query = "SELECT split, class_name, COUNT(*) FROM image GROUP BY 1, 2"
+    counted = {(split, name): count for split, name, count in table.sql.execute(query)}
+    sides = table.sql.execute(
+        "SELECT MIN(width, height) FROM image ORDER BY 1"
+        " LIMIT 1 OFFSET (SELECT (COUNT(*) - 1) / 2 FROM image)"
+    )
     return Manifest.model_validate(
         {
             **wanted,
             "class_names": names,
-            "counts": {split: {name: counted[split, name] for name in names} for split in SPLITS},
-            "rejected": rejected,
-            "median_shorter_side": median_low(min(row.width, row.height) for row in examples),
-            "digest": digest(examples),
+            "counts": {split: {name: counted.get((split, name), 0) for name in names} for split in SPLITS},
+            "different": different,
+            "duplicates": table.count() - table.count("(SELECT DISTINCT cluster FROM image)"),
+            "conflicts": table.count(
+                "(SELECT cluster FROM image GROUP BY cluster HAVING COUNT(DISTINCT class_name) > 1)"
+            ),
+            "rejected": table.count("rejected"),
+            "median_shorter_side": sides.fetchone()[0],
+            "digest": "",
         }
     )
 

@@ -1,9 +1,9 @@
 """A raw folder, or an archive: which images it holds, and their bytes. Read in place, never changed."""
 
 import hashlib
+import os
 import sqlite3
-import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
@@ -21,6 +21,7 @@ from datapipeline.records.archives import (
     is_archive,
     open_archive,
 )
+from datapipeline.records.scratch import scratch
 from datapipeline.records.worktable import WorkTable
 
 IN_ARCHIVE: Final = "::"
@@ -51,10 +52,10 @@ COLUMNS: Final = "path, class_name, file, member, offset, bytes, packed, method,
 """Of the table `image`: what `to_image` takes."""
 
 
-def to_image(row: tuple[Any, ...]) -> RawImage:
+def to_image(row: Sequence[Any]) -> RawImage:
     """A row of `COLUMNS` as an image."""
-    path, class_name, file, name, *rest = row
-    return RawImage(path, class_name, file, None if name is None else Member(name, *rest, trouble=None))
+    path, class_name, file, *member = row
+    return RawImage(path, class_name, file, None if member[0] is None else Member._make((*member, None)))
 
 
 class Reader:
@@ -64,6 +65,7 @@ class Reader:
         """Args: root: what names count from; replaced: archives that are opened elsewhere: name to URI."""
         self._root, self._replaced = root, replaced
         self._open: dict[str, Archive] = {}
+        self._owner = os.getpid()
 
     def read(self, image: RawImage) -> bytes:
         """Read an image's bytes.
@@ -90,7 +92,9 @@ class Reader:
             return UnreadableError(str(error))
 
     def archive(self, file: str) -> Archive:
-        """Open an archive of the folder, once."""
+        """Open an archive of the folder, once a process: a fork shares its parent's place in an open file."""
+        if self._owner != os.getpid():
+            self._owner, self._open = os.getpid(), {}
         if file not in self._open:
             self._open[file] = open_archive(self._replaced.get(file) or storage.join(self._root, file))
         return self._open[file]
@@ -101,7 +105,7 @@ class Reader:
             self._open.popitem()[1].close()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_root": self._root, "_replaced": self._replaced, "_open": {}}
+        return {"_root": self._root, "_replaced": self._replaced, "_open": {}, "_owner": 0}
 
 
 class RawFolder:
@@ -114,18 +118,19 @@ class RawFolder:
         reader: reads the images, here or in another process.
     """
 
-    def __init__(self, uri: str, *, fetch: bool = False) -> None:
+    def __init__(self, uri: str, *, fetch: bool = False, share: str | None = None) -> None:
         """Name what to read.
 
         Args:
             uri: a folder or an archive; a path or a gs:// URI.
             fetch: copy remote archives to a temporary place first: for who reads them out of order.
+            share: a folder where other machines find what had to be decompressed.
         """
         self.uri = uri.rstrip("/") or uri
         self.table = WorkTable()
         self.class_names: set[str] = set()
         self._root, self._files = self.uri, iter(())
-        self._fetch = fetch
+        self._fetch, self._share = fetch, share
         self._cleanup = ExitStack()
 
     def __enter__(self) -> Self:
@@ -150,7 +155,7 @@ class RawFolder:
         """
         place: tuple[Any, ...] = ("", -1, -1)
         query = (
-            f"SELECT {COLUMNS}, id FROM image WHERE (file, offset, id) > (?, ?, ?)"  # noqa: S608
+            f"SELECT {COLUMNS}, id FROM image WHERE (file, offset, id) > (?, ?, ?)"
             f" ORDER BY file, offset, id LIMIT {_PAGE}"
         )
         while rows := self.table.sql.execute(query, place).fetchall():
@@ -164,7 +169,7 @@ class RawFolder:
         Raises:
             InputError: there is no such image.
         """
-        row = self.table.sql.execute(f"SELECT {COLUMNS} FROM image WHERE path = ?", (path,)).fetchone()  # noqa: S608
+        row = self.table.sql.execute(f"SELECT {COLUMNS} FROM image WHERE path = ?", (path,)).fetchone()
         if row is None:
             raise InputError(f"{self.uri} holds no image {path}: was it changed? Run process again")
         return self.reader.read(to_image(row))
@@ -203,11 +208,16 @@ class RawFolder:
         """Where to open an archive: in place, if that can be done."""
         if uri.lower().endswith((".zip", ".tar")) and not (self._fetch and storage.is_remote(uri)):
             return uri
-        folder = Path(self._cleanup.enter_context(tempfile.TemporaryDirectory(prefix="chrysalis-raw-")))
+        folder = self._cleanup.enter_context(scratch())
         if storage.is_remote(uri):
             storage.download(uri, folder / storage.last_part(uri))
             uri = str(folder / storage.last_part(uri))
-        return decompressed(uri, folder)
+        plain = decompressed(uri, folder)
+        if self._share is None:
+            return plain
+        shared = storage.join(self._share, f"{storage.last_part(uri)}.tar")
+        storage.upload(Path(plain), shared)
+        return shared
 
     def _take(self, path: str, inside: str, member: Member | None, size: int, file: str) -> None:
         if naming.is_ignored(inside):
@@ -222,7 +232,7 @@ class RawFolder:
         row = (path, class_name, file, *(member[:-1] if member else (None, 0, size, size, 0, None)))
         try:
             self.table.sql.execute(
-                f"INSERT INTO image ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+                f"INSERT INTO image ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 row,
             )
         except sqlite3.IntegrityError:
@@ -232,8 +242,8 @@ class RawFolder:
         """Members that lie in each other: a bomb that unpacks the same bytes many times."""
         self.table.sql.execute("CREATE TEMP TABLE overlap (id INTEGER PRIMARY KEY)")
         self.table.sql.execute(
-            "INSERT INTO overlap SELECT id FROM (SELECT id, offset < MAX(offset + packed) OVER (ORDER BY offset"
-            " ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS inside FROM image WHERE file = ?)"
+            "INSERT INTO overlap SELECT id FROM (SELECT id, offset < MAX(offset + packed) OVER (ORDER BY"
+            " offset ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS inside FROM image WHERE file = ?)"
             " WHERE inside",
             (file,),
         )

@@ -4,14 +4,13 @@ In: the manifest, its examples, the rejected, and the raw images for thumbnails.
 """
 
 import base64
-import statistics
-from collections import Counter, defaultdict
 from importlib.resources import files
+from itertools import islice
 from typing import Final, NamedTuple
 
 from jinja2 import Environment, StrictUndefined
 
-from contracts.dataset import SPLITS, Example, Manifest, Rejected, Split
+from contracts.dataset import SPLITS, Manifest, Rejected, Split
 from datapipeline.records.raw import RawFolder
 from imaging import decode, encode_jpeg, resize
 
@@ -25,23 +24,24 @@ _PER_CLASS: Final = 10
 _ROWS: Final = 200
 
 
-def render(manifest: Manifest, examples: list[Example], rejected: list[Rejected], raw: RawFolder) -> bytes:
+def render(manifest: Manifest, raw: RawFolder) -> bytes:
     """Make the page."""
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     template = files("datapipeline.records").joinpath("report.html.j2").read_text("utf-8")
+    sql = raw.table.sql
     page = environment.from_string(template).render(
         manifest=manifest,
         splits=SPLITS,
         totals={split: sum(manifest.counts[split].values()) for split in SPLITS},
         classes=_classes(manifest),
         most=max(row.total for row in _classes(manifest)),
-        formats=Counter(row.format for row in examples).most_common(),
-        sizes=_sizes(examples),
-        samples=_samples(examples, raw),
-        rejected=rejected[:_ROWS],
-        copies=len(examples) - len({row.sha256 for row in examples}),
+        formats=sql.execute("SELECT format, COUNT(*) FROM image GROUP BY 1 ORDER BY 2 DESC").fetchall(),
+        sizes=_sizes(raw),
+        samples=_samples(manifest, raw),
+        rejected=[Rejected(path=path, reason=reason) for path, reason in islice(raw.table.rejected(), _ROWS)],
+        copies=manifest.duplicates,
     )
     return page.encode()
 
@@ -59,25 +59,28 @@ def _classes(manifest: Manifest) -> list[_Class]:
     return [_Class(name, counts, sum(counts.values())) for name, counts in counted]
 
 
-def _sizes(examples: list[Example]) -> list[tuple[str, int, int, int]]:
+def _sizes(raw: RawFolder) -> list[tuple[str, int, int, int]]:
     """Least, median and greatest of what is measured in pixels."""
-    measured = {
-        "width": [row.width for row in examples],
-        "height": [row.height for row in examples],
-        "shorter side": [min(row.width, row.height) for row in examples],
-    }
-    return [(name, min(them), statistics.median_low(them), max(them)) for name, them in measured.items()]
+    found = []
+    for name, column in (("width", "width"), ("height", "height"), ("shorter side", "MIN(width, height)")):
+        query = f"SELECT {column} FROM image ORDER BY 1"
+        middle = f"{query} LIMIT 1 OFFSET (SELECT (COUNT(*) - 1) / 2 FROM image)"
+        execute = raw.table.sql.execute
+        numbers = (execute(f"{query} LIMIT 1"), execute(middle), execute(f"{query} DESC LIMIT 1"))
+        found.append((name, *(cursor.fetchone()[0] for cursor in numbers)))
+    return found
 
 
-def _samples(examples: list[Example], raw: RawFolder) -> list[tuple[str, list[tuple[str, str]]]]:
+def _samples(manifest: Manifest, raw: RawFolder) -> list[tuple[str, list[tuple[str, str]]]]:
     """For each class a few images, as (path, data URI): by the order of their hashes, as good as drawn."""
-    by_class: dict[str, list[Example]] = defaultdict(list)
-    for row in sorted(examples, key=lambda row: (row.class_name, row.sha256)):
-        by_class[row.class_name].append(row)
-    count = max(1, min(_PER_CLASS, _THUMBNAILS // len(by_class)))
+    count = max(1, min(_PER_CLASS, _THUMBNAILS // len(manifest.class_names)))
+    query = "SELECT path FROM image WHERE class_name = ? ORDER BY sha256, path LIMIT ?"
     return [
-        (name, [(row.path, _thumbnail(raw.read(row.path))) for row in rows[:count]])
-        for name, rows in by_class.items()
+        (
+            name,
+            [(path, _thumbnail(raw.read(path))) for (path,) in raw.table.sql.execute(query, (name, count))],
+        )
+        for name in manifest.class_names
     ]
 
 

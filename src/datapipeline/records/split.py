@@ -1,16 +1,19 @@
-"""Which side of the split an image is on: a function of its content's hash and the seed, within its class.
+"""Which side of the split an image is on: a function of its content's hash and the seed.
 
-An image keeps its side when others are added or removed, and copies of one content are on one side. That wins
-over exact proportions: each image falls by itself, as a die does. Only where a class would have nothing on a
-side does it lend that side its nearest image.
+Copies and near duplicates (a cluster) are on one side: that of their smallest hash. So an image keeps its
+side when others are added or removed, unless one of them looks the same. That wins over exact proportions:
+each cluster falls by itself, as a die does. Only where a class would have nothing on a side does it lend that
+side its nearest cluster, one that no other class shares.
 """
 
 import hashlib
-from collections.abc import Collection
 from itertools import accumulate
 from typing import Final
 
 from contracts.dataset import SPLITS, Split
+from contracts.errors import InputError
+from datapipeline.records.naming import given_side
+from datapipeline.records.worktable import WorkTable
 
 FEWEST: Final = len(SPLITS)
 """Different images that a class needs: one for each side."""
@@ -18,47 +21,132 @@ FEWEST: Final = len(SPLITS)
 Fractions = tuple[float, float, float]
 
 
-def split_class(
-    contents: Collection[str], shared: Collection[str], fractions: Fractions, seed: int
-) -> dict[str, Split]:
-    """Give every content of one class its side; none stays empty.
-
-    Args:
-        contents: sha256 of each image of the class, hexadecimal.
-        shared: contents that other classes have too: these are never lent, so that they stay on one side
-            everywhere.
-        fractions: of train, val and test; each above 0, together 1.
-        seed: another seed, another split.
-
-    Raises:
-        ValueError: fewer than `FEWEST` contents are the class's own.
-    """
-    positions = {content: position(content, seed) for content in sorted(set(contents))}
-    own = set(positions) - set(shared)
-    if len(own) < FEWEST:
-        raise ValueError(f"expected at least {FEWEST} contents of its own, got {len(own)}")
-    ends = [*accumulate(fractions[:-1]), 1.0]
-    sides = {
-        content: next(split for split, end in zip(SPLITS, ends, strict=True) if place < end)
-        for content, place in positions.items()
-    }
-    for split, start, end in zip(SPLITS, [0.0, *ends], ends, strict=False):
-        if split not in sides.values():
-            sides[_nearest(positions, own, sides, (start, end))] = split
-    return sides
-
-
 def position(content: str, seed: int) -> float:
-    """Where a content falls in [0, 1)."""
+    """Where a content (sha256, hexadecimal) falls in [0, 1)."""
     number = int.from_bytes(hashlib.sha256(f"{seed}:{content}".encode()).digest()[:6])
     return number / 2**48  # 48 bits: exact in a float, and so below 1
 
 
-def _nearest(
-    positions: dict[str, float], own: set[str], sides: dict[str, Split], interval: tuple[float, float]
-) -> str:
-    """The content whose position is nearest to an interval, of a side that can spare one."""
-    start, end = interval
-    counts = {split: list(sides.values()).count(split) for split in SPLITS}
-    spare = [content for content in sorted(own) if counts[sides[content]] > 1]
-    return min(spare, key=lambda content: max(start - positions[content], positions[content] - end))
+def intervals(fractions: Fractions, drawn: tuple[Split, ...] = SPLITS) -> dict[Split, tuple[float, float]]:
+    """The part of [0, 1) that belongs to each side that is drawn, in proportion to its fraction."""
+    weights = [fraction for split, fraction in zip(SPLITS, fractions, strict=True) if split in drawn]
+    ends = [*(end / sum(weights) for end in list(accumulate(weights))[:-1]), 1.0]
+    return {split: (start, end) for split, start, end in zip(drawn, [0.0, *ends], ends, strict=False)}
+
+
+def gather(table: WorkTable, seed: int, *, keep: bool) -> None:
+    """Make the table `cluster`: of each its place in [0, 1), its class if that is one, its given side."""
+    table.sql.create_function("position", 1, lambda content: position(content, seed), deterministic=True)
+    table.sql.create_function("given", 1, lambda path: _rank(path) if keep else None, deterministic=True)
+    if keep:
+        table.reject_where("given(path) IS NULL", "'in no folder called train, val or test'")
+    table.sql.executescript(
+        """
+        CREATE TEMP TABLE cluster AS
+            SELECT cluster AS id, MIN(sha256) AS content, position(MIN(sha256)) AS place,
+                MAX(given(path)) AS given,
+                CASE WHEN COUNT(DISTINCT class_name) = 1 THEN MIN(class_name) END AS class_name, '' AS side
+            FROM image GROUP BY cluster;
+        CREATE UNIQUE INDEX temp.by_id ON cluster (id);
+        CREATE INDEX temp.by_class ON cluster (class_name, side);
+        """
+    )
+
+
+def assign(table: WorkTable, fractions: Fractions, *, keep: bool) -> None:
+    """Fill the column `split` of images whose clusters were gathered.
+
+    Args:
+        table: with its clusters.
+        fractions: of train, val and test; each above 0, together 1.
+        keep: take the sides that folders called train, val and test give; a side that none gives is drawn
+            from train. Of a cluster on several sides, only what is on the last of them (test before val
+            before train) is kept: the rest would leak.
+
+    Raises:
+        InputError: the author's folders leave a class without a side.
+    """
+    _set_sides(table, intervals(fractions, _drawn(table) if keep else SPLITS))
+    table.sql.execute("UPDATE image SET split = (SELECT side FROM temp.cluster WHERE id = image.cluster)")
+    if keep:
+        _reject_leaks(table)
+
+
+def own(table: WorkTable) -> dict[str, int]:
+    """For each class, how many clusters are its own: images that are neither copies nor another class's."""
+    query = "SELECT class_name, COUNT(*) FROM temp.cluster WHERE class_name IS NOT NULL GROUP BY class_name"
+    return dict(table.sql.execute(query).fetchall())
+
+
+def _rank(path: str) -> int | None:
+    side = given_side(path)
+    return None if side is None else SPLITS.index(side)
+
+
+def _drawn(table: WorkTable) -> tuple[Split, ...]:
+    given = {SPLITS[rank] for (rank,) in table.sql.execute("SELECT DISTINCT given FROM temp.cluster")}
+    if "train" not in given:
+        raise InputError("--keep-split: there is no image in a folder called train: leave the option out")
+    return tuple(split for split in SPLITS if split == "train" or split not in given)
+
+
+def _set_sides(table: WorkTable, drawn: dict[Split, tuple[float, float]]) -> None:
+    # Where an author gives sides, those are fixed; only what is in train may be drawn to another.
+    fixed = "CASE given WHEN 1 THEN 'val' WHEN 2 THEN 'test' END"
+    table.sql.execute(f"UPDATE temp.cluster SET side = COALESCE({fixed}, 'train')")
+    for split, (start, end) in drawn.items():
+        table.sql.execute(
+            "UPDATE temp.cluster SET side = ? WHERE COALESCE(given, 0) = 0 AND place >= ? AND place < ?",
+            (split, start, end),
+        )
+    for class_name, counts in _counts(table).items():
+        for split in SPLITS:
+            if not counts[split]:
+                _lend(table, class_name, counts, split, drawn)
+
+
+def _counts(table: WorkTable) -> dict[str, dict[str, int]]:
+    """For each class, how many clusters it has on each side."""
+    found: dict[str, dict[str, int]] = {}
+    query = (
+        "SELECT image.class_name, side, COUNT(DISTINCT cluster) FROM image"
+        " JOIN temp.cluster AS c ON c.id = image.cluster GROUP BY 1, 2"
+    )
+    for class_name, side, count in table.sql.execute(query):
+        found.setdefault(class_name, dict.fromkeys(SPLITS, 0))[side] = count
+    return found
+
+
+def _lend(
+    table: WorkTable,
+    class_name: str,
+    counts: dict[str, int],
+    split: Split,
+    drawn: dict[Split, tuple[float, float]],
+) -> None:
+    """Give a side that is empty in a class the nearest cluster of a side that can spare one."""
+    if split not in drawn:
+        raise InputError(
+            f"--keep-split: the class {class_name!r} has no image in {split}: add some or leave it out"
+        )
+    start, end = drawn[split]
+    spare = [side for side in drawn if counts[side] > 1]
+    row = table.sql.execute(
+        "SELECT id, side FROM temp.cluster WHERE class_name = ? AND COALESCE(given, 0) = 0"
+        f" AND side IN ({', '.join('?' * len(spare))}) ORDER BY MAX(? - place, place - ?), content LIMIT 1",
+        (class_name, *spare, start, end),
+    ).fetchone()
+    if row is None:
+        raise InputError(f"the class {class_name!r} has too few different images for train, val and test")
+    table.sql.execute("UPDATE temp.cluster SET side = ? WHERE id = ?", (split, row[0]))
+    counts[row[1]] -= 1
+    counts[split] += 1
+
+
+def _reject_leaks(table: WorkTable) -> None:
+    last = "(SELECT given FROM temp.cluster WHERE id = image.cluster)"
+    table.sql.execute(f"CREATE TEMP TABLE leak AS SELECT id FROM image WHERE given(path) < {last}")
+    table.reject_where(
+        "id IN (SELECT id FROM temp.leak)",
+        "'looks the same as an image of the given ' || split",
+    )

@@ -1,7 +1,7 @@
 """A run's own folder: whose it is, and how it looks on this machine while it is being filled.
 
 `run.json` says which run a folder belongs to, so that the same command goes on and another one is refused.
-What a run leaves besides the bundle: `checkpoints/`, `history.csv`, `logs/` (TensorBoard), `wandb/`, `.lock`.
+What a run leaves besides the bundle: `checkpoints/`, `history.csv`, `logs/` (TensorBoard), `wandb/`.
 """
 
 import csv
@@ -20,8 +20,8 @@ from pydantic import Field
 from contracts import storage
 from contracts.documents import Document
 from contracts.errors import InputError, StageError
+from contracts.lock import locked
 from models.trainer.checkpoints import Row
-from models.trainer.lock import LOCK, locked
 
 HISTORY = "history.csv"
 
@@ -130,7 +130,7 @@ def open_run_folder(uri: str) -> Iterator[RunFolder]:
 
 def _check_empty(output: str) -> None:
     try:
-        names = [file.name for file in storage.list_files(output) if file.name != LOCK]
+        names = [file.name for file in storage.list_files(output)]
     except storage.NotFoundError:
         return
     if names:

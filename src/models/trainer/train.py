@@ -9,9 +9,9 @@ from contracts.bundle import ModelBundle
 from contracts.console import log
 from contracts.dataset import ShardIndex
 from contracts.errors import InputError
+from contracts.lock import check_unlocked
 from models.trainer.architecture import Architecture
 from models.trainer.config import FROM_SCRATCH, IMAGENET, Execution, TrainConfig
-from models.trainer.lock import check_unlocked
 from models.trainer.run_folder import find_run, new_run
 from models.trainer.runtime import check_driver, load_tensorflow
 from models.trainer.shards import digest_of, read_index

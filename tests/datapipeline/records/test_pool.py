@@ -10,23 +10,23 @@ from datapipeline.records.pool import run
 
 @pytest.mark.parametrize("workers", [1, 2, None])
 def test_every_task_is_done_once(workers):
-    assert sorted(run(operator.add, 100, list(range(50)), workers)) == list(range(100, 150))
+    assert sorted(run(operator.add, 100, range(50), 50, workers)) == list(range(100, 150))
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_what_a_task_raises_arrives(workers):
     with pytest.raises(ZeroDivisionError):
-        list(run(operator.truediv, 1, [1, 2, 0], workers))
+        list(run(operator.truediv, 1, [1, 2, 0], 3, workers))
 
 
 def test_a_process_that_dies_is_an_error_and_no_endless_wait():
     with pytest.raises(StageError, match="a worker process died"):
-        list(run(operator.call, os._exit, [1, 1], 2))
+        list(run(operator.call, os._exit, [1, 1], 2, 2))
 
 
 def test_who_stops_listening_does_not_wait_for_the_rest():
     started = time.monotonic()
-    results = run(operator.call, time.sleep, [0.0, *[0.5] * 200], 2)
+    results = run(operator.call, time.sleep, [0.0, *[0.5] * 200], 201, 2)
     next(results)
     results.close()
     assert time.monotonic() - started < 20  # of fifty seconds of work

@@ -1,0 +1,286 @@
+"""A function mapped over independent tasks by Apache Beam, on as many machines as its runner has.
+
+In: a function of a module's top level, what all calls share, and small picklable tasks. Out: a `Shard` for
+each. No runner but the local one hands its results back. So every task leaves its own as `<name>.json` in a
+folder that the workers and this process both see (a bucket, or a mount that all share), which is empty again
+in the end. The first task that fails leaves `failure.json` there, and those that haven't begun are skipped.
+"""
+
+import contextlib
+import importlib
+import io
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, wait
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any, ClassVar, Final, Literal, NamedTuple, TypeVar
+
+from contracts import storage
+from contracts.console import log
+from contracts.dataset import Shard
+from contracts.documents import Document
+from contracts.errors import InputError, StageError
+from datapipeline.records import beam_log
+
+S = TypeVar("S")
+T = TypeVar("T")
+
+POLL_S: Final = 5.0
+"""How often the folder of results is looked into while a remote job runs."""
+
+IN_PROCESS: Final = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
+"""What DirectRunner is here: Beam's own would first fetch Prism, a program in Go, from GitHub."""
+
+_NAMED_HERE: Final = {"direct": IN_PROCESS, "directrunner": IN_PROCESS}
+_ALL_OPTIONS_KNOWN: Final = ("direct", "directrunner", "dataflow", "dataflowrunner")
+"""The others take options that only their job server knows."""
+
+
+class Failure(Document):
+    """`failure.json`: why a task couldn't be done."""
+
+    file_name: ClassVar[str] = "failure.json"
+    made_by: ClassVar[str] = "python -m datapipeline.records.build_records"
+
+    kind: Literal["input", "stage"]
+    message: str
+
+
+class Work(NamedTuple):
+    """What every worker needs for every task."""
+
+    function: Callable[[Any, Any], Shard]
+    shared: Any
+    results: str
+
+
+def run(
+    function: Callable[[S, T], Shard],
+    shared: S,
+    tasks: Sequence[T],
+    *,
+    name: Callable[[T], str],
+    results: str,
+    runner: str,
+    options: Sequence[str] = (),
+) -> Iterator[Shard]:
+    """Yield `function(shared, task)` for every task, as they finish.
+
+    Args:
+        function: of a module that the workers can import; it is found there by its name.
+        shared: what every call needs; sent with the job.
+        tasks: what to map over; sent with the job, whose size runners limit (Dataflow to 10 MB).
+        name: of a task, by which its result is filed; no two have the same.
+        results: the URI of a folder of our own that every worker can write to.
+        runner: as Beam calls it: DirectRunner, DataflowRunner, FlinkRunner, SparkRunner, PortableRunner, …
+        options: Beam's, as on a command line.
+
+    Raises:
+        InputError: Beam isn't installed or refuses an option, or a task raised one.
+        StageError: a task failed, or the runner did.
+    """
+    inbox = _Inbox(results, [name(task) for task in tasks])
+    with beam_log.as_events():
+        planned = pipeline(Work(function, shared, results), tasks, name=name, runner=runner, options=options)
+        inbox.clear()
+        try:
+            yield from _results(planned, inbox, runner)
+        finally:
+            inbox.clear()
+
+
+def pipeline(
+    work: Work, tasks: Sequence[T], *, name: Callable[[T], str], runner: str, options: Sequence[str]
+) -> Any:
+    """The `apache_beam.Pipeline` that does the work, not yet started; it counts shards and images.
+
+    Raises:
+        InputError: Beam isn't installed, or refuses an option.
+    """
+    beam = _beam(runner)
+    planned = _read(beam, runner, options)
+    _ = (
+        planned
+        | "Tasks" >> beam.Create([(name(task), task) for task in tasks], reshuffle=False)
+        # Else a runner fuses the steps, and one worker does everything.
+        | "Spread" >> beam.Reshuffle()
+        | "Build" >> beam.Map(partial(do, work))
+    )
+    return planned
+
+
+def do(work: Work, element: tuple[str, Any]) -> None:
+    """Do one task on a worker, and file its result or why there is none.
+
+    A failure that we know isn't raised: no runner's retry would mend it, and each would show a traceback.
+    """
+    name, task = element
+    if storage.exists(storage.join(work.results, Failure.file_name)):
+        return
+    try:
+        shard = work.function(work.shared, task)
+    except InputError as error:
+        Failure(kind="input", message=str(error)).write(work.results)
+    except (StageError, OSError, MemoryError) as error:
+        Failure(kind="stage", message=str(error) or type(error).__name__).write(work.results)
+    else:
+        storage.write_bytes(_uri(work.results, name), shard.model_dump_json().encode())
+        _count(shards=1, images=shard.examples)
+
+
+def _count(**numbers: int) -> None:
+    from apache_beam.metrics import Metrics
+
+    for name, number in numbers.items():
+        Metrics.counter("chrysalis", name).inc(number)
+
+
+def _beam(runner: str) -> ModuleType:
+    try:
+        return importlib.import_module("apache_beam")
+    except ModuleNotFoundError as error:
+        if error.name != "apache_beam":
+            raise
+        raise InputError(
+            f"--runner {runner} needs apache-beam, which isn't installed: use the image's target beam, or "
+            'pipenv sync --categories "packages beam"'
+        ) from None
+
+
+def _read(beam: ModuleType, runner: str, options: Sequence[str]) -> Any:
+    """A pipeline of Beam's own options, all of them understood."""
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said), beam_log.silent():
+            read = PipelineOptions([*options])
+            known, every = read.get_all_options(), read.get_all_options(retain_unknown_options=True)
+            _check_known(runner, sorted(every.keys() - known.keys()))
+            return beam.Pipeline(runner=_NAMED_HERE.get(runner.lower(), runner), options=read)
+    except SystemExit:  # its parser's way; what it has to say is the last line
+        raise InputError(f"--runner {runner}: {said.getvalue().rpartition('error: ')[2].strip()}") from None
+    except (ValueError, ImportError) as error:
+        raise InputError(f"--runner {runner}: {' '.join(str(error).split())}") from None
+
+
+def _check_known(runner: str, unknown: list[str]) -> None:
+    # Beam itself drops them with a warning.
+    if unknown and runner.lower() in _ALL_OPTIONS_KNOWN:
+        raise ValueError(f"there is no option --{unknown[0]}, neither here nor of Beam")
+
+
+def _results(planned: Any, inbox: "_Inbox", runner: str) -> Iterator[Shard]:
+    """Run the pipeline, and yield the results as they come in."""
+    with _one_line(runner):
+        job, finish = _started(planned)
+    finished = _in_thread(finish)
+    try:
+        while not wait([finished], timeout=POLL_S).done:
+            yield from inbox.new()
+        with _one_line(runner):
+            finished.result()
+        yield from inbox.new()
+        inbox.check_complete()
+    except BaseException:  # an interrupt, a task's failure, or whoever listened has gone
+        if job and not finished.done():
+            _cancel(job)
+        raise
+
+
+def _started(planned: Any) -> tuple[Any, Callable[[], Any]]:
+    """Start a pipeline elsewhere; the job, and what waits for its end.
+
+    One that runs in this process isn't started before that is called, and there is no job to cancel: so its
+    threads descend from a daemon, and an interrupt ends them too.
+    """
+    from apache_beam.options.pipeline_options import PortableOptions
+    from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+    if (
+        isinstance(planned.runner, FnApiRunner)
+        or planned.options.view_as(PortableOptions).job_endpoint == "embed"
+    ):
+        return None, lambda: planned.run().wait_until_finish()
+    job = planned.run()  # in the main thread, since some set signal handlers
+    return job, job.wait_until_finish
+
+
+def _in_thread(function: Callable[[], Any]) -> Future[Any]:
+    # A daemon: an interrupted command waits for no job.
+    future: Future[Any] = Future()
+
+    def call() -> None:
+        try:
+            future.set_result(function())
+        except BaseException as error:  # noqa: BLE001 (it is raised where the result is asked for)
+            future.set_exception(error)
+
+    threading.Thread(target=call, daemon=True, name="beam").start()
+    return future
+
+
+def _cancel(job: Any) -> None:
+    try:
+        job.cancel()
+    except Exception as error:  # noqa: BLE001 (runners that can't cancel say so in their own ways)
+        log("the Beam job goes on", reason=beam_log.last_line(error))
+    else:
+        log("the Beam job is cancelled")
+
+
+@contextlib.contextmanager
+def _one_line(runner: str) -> Iterator[None]:
+    try:
+        yield
+    except (InputError, StageError):
+        raise
+    except Exception as error:
+        raise StageError(f"--runner {runner}: {beam_log.last_line(error)}") from error
+
+
+class _Inbox:
+    """The folder where the workers leave their results."""
+
+    def __init__(self, folder: str, names: Sequence[str]) -> None:
+        self._folder = folder
+        self._names = {f"{name}.json" for name in names}
+        self._waiting = set(self._names)
+
+    def new(self) -> Iterator[Shard]:
+        """Yield what came since the last time, and raise what a task couldn't do."""
+        there = self._there()
+        if Failure.file_name in there:
+            failure = Failure.read(self._folder)
+            raise (InputError if failure.kind == "input" else StageError)(failure.message)
+        for name in sorted(there & self._waiting):
+            self._waiting.remove(name)
+            yield Shard.model_validate_json(storage.read_bytes(storage.join(self._folder, name)))
+
+    def check_complete(self) -> None:
+        """See that every task left a result."""
+        if self._waiting:
+            raise StageError(
+                f"Beam is done, but {len(self._waiting)} of {len(self._names)} tasks left no result in "
+                f"{self._folder}: is that a folder that every worker sees (gs://… or a shared mount)?"
+            )
+
+    def clear(self) -> None:
+        """Remove all results, of an earlier run that was killed too."""
+        for name in sorted(self._there() & {*self._names, Failure.file_name}):
+            storage.delete(storage.join(self._folder, name))
+        if not storage.is_remote(self._folder):
+            with contextlib.suppress(OSError):  # it isn't there, or holds what isn't ours
+                Path(self._folder).rmdir()
+
+    def _there(self) -> set[str]:
+        try:
+            return {file.name for file in storage.list_files(self._folder)}
+        except storage.NotFoundError:
+            return set()
+
+
+def _uri(folder: str, name: str) -> str:
+    return storage.join(folder, f"{name}.json")

@@ -1,0 +1,145 @@
+"""Copies, and images as good as copies: found, and gathered in clusters that stay on one side of a split.
+
+Two images are near duplicates when their perceptual hashes (imagehash's phash, 64 bits) differ in at most
+`MAX_BITS` and their thumbnails say so too: that finds an image again after it was scaled, compressed, made
+lighter or darker or a little cropped, or got a caption. Clusters are what these pairs connect.
+"""
+
+from collections.abc import Iterator
+from itertools import groupby
+from operator import itemgetter
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datapipeline.records.appearance import THUMBNAIL
+from datapipeline.records.worktable import WorkTable
+
+MAX_BITS: Final = 7
+"""Of 64. Of two hashes that differ in no more, one of the 8 bytes is equal: so pairs are found by bytes."""
+
+MIN_CORRELATION: Final = 0.97
+"""Of two thumbnails; measured on photos, objects and handwritten digits: unrelated ones stay below."""
+
+_FLAT: Final = 3.0
+"""Standard deviation of greys below which a thumbnail shows nothing that could correlate."""
+
+_ROWS: Final = 256
+
+Numbers = NDArray[np.int64]
+
+
+def cluster(table: WorkTable, *, near: bool) -> None:
+    """Fill the column `cluster`: equal for copies and, with `near`, for near duplicates."""
+    table.sql.executescript(
+        """
+        CREATE TEMP TABLE content AS SELECT sha256, MIN(id) AS id, hash FROM image GROUP BY sha256;
+        CREATE UNIQUE INDEX temp.by_sha256 ON content (sha256);
+        UPDATE image SET cluster = (SELECT id FROM temp.content WHERE sha256 = image.sha256);
+        CREATE INDEX by_cluster ON image (cluster);
+        """
+    )
+    if near:
+        for one, other in _near(table):
+            _merge(table, one, other)
+    table.sql.execute("DROP TABLE temp.content")
+
+
+def drop(table: WorkTable) -> None:
+    """Of each cluster keep one image a class: the largest, and of several the first by path."""
+    best = "PARTITION BY cluster, class_name ORDER BY width * height DESC, path"
+    table.sql.execute(
+        "CREATE TEMP TABLE extra AS SELECT * FROM (SELECT id, ROW_NUMBER() OVER best AS rank,"
+        f" FIRST_VALUE(path) OVER best AS kept FROM image WINDOW best AS ({best})) WHERE rank > 1"
+    )
+    table.sql.execute("CREATE UNIQUE INDEX temp.by_extra ON extra (id)")
+    kept = "(SELECT kept FROM temp.extra WHERE id = image.id)"
+    table.reject_where("id IN (SELECT id FROM temp.extra)", f"'looks the same as ' || {kept}")
+
+
+def groups(table: WorkTable) -> Iterator[tuple[int, str, str, str, str]]:
+    """Of each cluster of several images its number, from 1, and each one's path, class, split and sha256."""
+    query = (
+        "SELECT first, path, class_name, split, sha256 FROM (SELECT *, COUNT(*) OVER same AS count,"
+        " MIN(path) OVER same AS first FROM image WINDOW same AS (PARTITION BY cluster))"
+        " WHERE count > 1 ORDER BY first, path"
+    )
+    numbered = enumerate(groupby(table.sql.execute(query), itemgetter(0)), start=1)
+    for number, (_, rows) in numbered:
+        yield from ((number, *row[1:]) for row in rows)
+
+
+def _merge(table: WorkTable, one: int, other: int) -> None:
+    first, second = sorted(_cluster_of(table, content) for content in (one, other))
+    if first != second:
+        table.sql.execute("UPDATE image SET cluster = ? WHERE cluster = ?", (first, second))
+
+
+def _cluster_of(table: WorkTable, content: int) -> int:
+    return int(table.sql.execute("SELECT cluster FROM image WHERE id = ?", (content,)).fetchone()[0])
+
+
+def _near(table: WorkTable) -> Iterator[tuple[int, int]]:
+    """Pairs of different contents, by the id of one image of each, that look the same."""
+    count = table.count("temp.content")
+    rows = table.sql.execute("SELECT id, hash FROM temp.content ORDER BY hash, id")
+    found: Numbers = np.fromiter(rows, np.dtype((np.int64, 2)), count)
+    ids, hashes = found[:, 0], np.ascontiguousarray(found[:, 1])
+    for one, other in candidates(hashes):
+        if _alike(_thumbnail(table, int(ids[one])), _thumbnail(table, int(ids[other]))):
+            yield int(ids[one]), int(ids[other])
+
+
+def candidates(hashes: Numbers) -> Iterator[tuple[int, int]]:
+    """Pairs of positions whose hashes differ in at most `MAX_BITS`.
+
+    Args:
+        hashes: int64 [n], sorted. Of equal ones, each is paired with the first of them only, and only that
+            one with others: what they connect stays the same, and a thousand empty images don't make a
+            million pairs.
+    """
+    firsts = np.flatnonzero(np.diff(hashes, prepend=hashes[:1] - 1)) if len(hashes) else hashes
+    for first, end in zip(firsts, [*firsts[1:], len(hashes)], strict=True):
+        yield from ((int(first), other) for other in range(int(first) + 1, int(end)))
+    distinct = hashes[firsts]
+    for byte in range(8):
+        keys = distinct.view(np.uint8)[byte::8]
+        for bucket in _buckets(keys):
+            for one, other in _close(distinct, bucket):
+                if not _agree_before(distinct[one] ^ distinct[other], byte):
+                    yield int(firsts[one]), int(firsts[other])
+
+
+def _buckets(keys: NDArray[np.uint8]) -> Iterator[Numbers]:
+    """The positions of each key that occurs more than once."""
+    order = np.argsort(keys, kind="stable")
+    ends = np.cumsum(np.bincount(keys, minlength=256))
+    for start, end in zip([0, *ends[:-1]], ends, strict=True):
+        if end - start > 1:
+            yield order[start:end]
+
+
+def _close(hashes: Numbers, bucket: Numbers) -> Iterator[tuple[int, int]]:
+    mine = hashes[bucket]
+    for start in range(0, len(bucket), _ROWS):
+        differing = np.bitwise_count(mine[start : start + _ROWS, None] ^ mine[None, start:])
+        for row, column in np.argwhere(differing <= MAX_BITS):
+            if row < column:
+                yield int(bucket[start + row]), int(bucket[start + column])
+
+
+def _agree_before(difference: np.int64, byte: int) -> bool:
+    """Whether an earlier byte is equal too, so that the pair was found there."""
+    return 0 in int(difference).to_bytes(8, "little", signed=True)[:byte]
+
+
+def _thumbnail(table: WorkTable, content: int) -> NDArray[np.float32]:
+    row = table.sql.execute("SELECT thumbnail FROM image WHERE id = ?", (content,)).fetchone()
+    return np.frombuffer(row[0], np.uint8).astype(np.float32).reshape(THUMBNAIL**2)
+
+
+def _alike(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
+    if min(one.std(), other.std()) < _FLAT:
+        return bool(np.abs(one - other).mean() < _FLAT)
+    return bool(np.corrcoef(one, other)[0, 1] >= MIN_CORRELATION)

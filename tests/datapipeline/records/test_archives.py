@@ -116,11 +116,13 @@ def packed(path, count):
     if path.suffix == ".zip":
         with zipfile.ZipFile(path, "w") as archive:
             for number in range(count):
-                archive.writestr(f"class-{number % 10}/image-{number:08}.jpg", b"x")
+                archive.writestr(f"class-{number % 10}/image-{number:08}.jpg", b"%d" % number)
     else:
         with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as archive:
             for number in range(count):
-                archive.addfile(tarfile.TarInfo(f"class-{number % 10}/é-{number:08}.jpg"))
+                info = tarfile.TarInfo(f"class-{number % 10}/é-{number:08}.jpg")
+                info.size = 8
+                archive.addfile(info, io.BytesIO(b"%08d" % number))
                 archive.members = []
     return str(path)
 
@@ -151,6 +153,24 @@ def test_an_archive_in_a_bucket_is_listed_and_read_by_ranges(tmp_path, bucket, n
     assert remote.read(member) == local.read(member)
     local.close()
     remote.close()
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tar"])
+def test_a_forked_process_does_not_move_the_position_under_another(tmp_path, name):
+    archive = open_archive(packed(tmp_path / name, 2000))
+    members = list(archive.members())
+    expected = [archive.read(member) for member in members]
+    children = []
+    for _ in range(2):
+        child = os.fork()
+        if child == 0:
+            same = all([archive.read(member) for member in members] == expected for _ in range(5))
+            os._exit(0 if same else 1)
+        children.append(child)
+    again = [[archive.read(member) for member in members] for _ in range(5)]
+    assert [os.waitpid(child, 0)[1] for child in children] == [0, 0]
+    assert again == [expected] * 5
+    archive.close()
 
 
 def zipped(path, *members, **options):

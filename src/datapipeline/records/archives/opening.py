@@ -7,12 +7,14 @@ import lzma
 import shutil
 import tempfile
 import zlib
+from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from contracts import storage
 from contracts.errors import StageError
 from datapipeline.records.archives.member import Archive, DamagedError, broken
+from datapipeline.records.archives.ranged import Ranged
 from datapipeline.records.archives.tar import TarArchive
 from datapipeline.records.archives.zip import ZipArchive
 
@@ -45,7 +47,7 @@ def open_archive(uri: str) -> Archive:
         NotFoundError: it isn't there.
     """
     kind: type[ZipArchive | TarArchive] = ZipArchive if uri.lower().endswith(".zip") else TarArchive
-    file = storage.open_read(uri)
+    file = Ranged(uri)
     try:
         return kind(file, uri)
     except DamagedError as error:
@@ -70,9 +72,10 @@ def decompressed(uri: str, folder: Path) -> str:
     # In a folder of its own it keeps the archive's name, for messages.
     tar = Path(tempfile.mkdtemp(dir=folder), storage.last_part(uri))
     try:
-        with storage.open_read(uri) as packed, tar.open("x+b") as plain:
+        with storage.open_read(uri) as packed, tar.open("xb") as plain:
             _copy(_decompressing(name, packed), plain, limit, folder)
-            TarArchive(plain, uri)
+        with closing(Ranged(str(tar))) as plain_tar:
+            TarArchive(plain_tar, uri)
     except (gzip.BadGzipFile, *_DAMAGES, OSError) as error:
         tar.unlink()
         if not isinstance(error, OSError) or error.errno is None:
@@ -105,4 +108,3 @@ def _copy(
         if shutil.disk_usage(folder).free < len(chunk) + SPARE:
             raise OSError(errno.ENOSPC, "no space left")  # told before others feel it
         target.write(chunk)
-    target.flush()

@@ -6,7 +6,7 @@ are made for it; so the headers (ustar, GNU, pax) are read here, in constant mem
 
 import zipfile
 from collections.abc import Iterator
-from typing import BinaryIO, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from datapipeline.records.archives.member import (
     LINK_OR_DEVICE,
@@ -17,6 +17,7 @@ from datapipeline.records.archives.member import (
     UnreadableError,
     broken,
 )
+from datapipeline.records.archives.ranged import Ranged
 from datapipeline.records.archives.tar_header import (
     BLOCK,
     SPARSE_NAME,
@@ -53,14 +54,13 @@ class _Said(NamedTuple):
 class TarArchive:
     """An open tar; see `Archive`."""
 
-    def __init__(self, file: BinaryIO, uri: str) -> None:
+    def __init__(self, file: Ranged, uri: str) -> None:
         """Look at the first block.
 
         Raises:
             DamagedError: it begins no tar.
         """
         self._file, self._uri = file, uri
-        self._size = file.seek(0, 2)
         self._header(0)
 
     def members(self) -> Iterator[Member]:
@@ -74,9 +74,9 @@ class TarArchive:
         """See `Archive.read`."""
         if member.trouble is not None:
             raise UnreadableError(member.trouble)
-        if member.offset + member.bytes > self._size:
+        if member.offset + member.bytes > self._file.size:
             raise UnreadableError(OUTSIDE)
-        data = self._bytes(member.offset, member.bytes)
+        data = self._file.read(member.offset, member.bytes)
         if len(data) < member.bytes:
             raise UnreadableError(TOO_SHORT)
         return data
@@ -97,7 +97,7 @@ class TarArchive:
                 at = self._after_map(header, at)
             member = _member(header, said, at)
             at += 0 if header.kind in _WITHOUT_BYTES else whole_blocks(member.packed)
-            if at - whole_blocks(member.packed) + member.packed > self._size:
+            if at - whole_blocks(member.packed) + member.packed > self._file.size:
                 raise DamagedError("it ends too soon")
             if not _is_folder(header.kind, member.name):
                 yield member
@@ -105,7 +105,7 @@ class TarArchive:
 
     def _header(self, at: int) -> Header | None:
         """The header at an offset; None: the archive's end mark."""
-        block = self._bytes(at, BLOCK)
+        block = self._file.read(at, BLOCK)
         if len(block) < BLOCK:  # the end mark has at least one block
             raise DamagedError("it ends too soon")
         return parse_header(block) if any(block) else None
@@ -115,7 +115,7 @@ class TarArchive:
             return said
         if header.size > LONGEST:
             raise DamagedError(f"a header of {header.size} bytes")
-        data = self._bytes(at, header.size)
+        data = self._file.read(at, header.size)
         if header.kind == _LONG_NAME:
             return said._replace(name=text(data))
         records = pax_records(data)
@@ -130,17 +130,11 @@ class TarArchive:
         """Where a sparse file's bytes begin, after its map's further blocks."""
         more = header.more
         while more:
-            block = self._bytes(at, BLOCK)
+            block = self._file.read(at, BLOCK)
             if len(block) < BLOCK:
                 raise DamagedError("it ends too soon")
             at, more = at + BLOCK, block[504] != 0
         return at
-
-    def _bytes(self, at: int, count: int) -> bytes:
-        if at >= self._size:
-            return b""
-        self._file.seek(at)
-        return self._file.read(count)
 
 
 def _member(header: Header, said: _Said, offset: int) -> Member:

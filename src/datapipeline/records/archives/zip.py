@@ -6,7 +6,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
-from typing import BinaryIO, Final
+from typing import Final
 
 from datapipeline.records.archives.member import (
     DAMAGED,
@@ -17,6 +17,7 @@ from datapipeline.records.archives.member import (
     UnreadableError,
     broken,
 )
+from datapipeline.records.archives.ranged import Ranged
 from datapipeline.records.archives.zip_directory import entries, find_directory
 from datapipeline.records.archives.zip_extra import may_mean
 
@@ -27,15 +28,14 @@ _SMALLEST_DICTIONARY: Final = 4096
 class ZipArchive:
     """An open zip; see `Archive`."""
 
-    def __init__(self, file: BinaryIO, uri: str) -> None:
+    def __init__(self, file: Ranged, uri: str) -> None:
         """Find the directory.
 
         Raises:
             DamagedError: there is none.
         """
         self._file, self._uri = file, uri
-        self._size = file.seek(0, 2)
-        self._directory = find_directory(file, self._size)
+        self._directory = find_directory(file)
 
     def members(self) -> Iterator[Member]:
         """See `Archive.members`."""
@@ -67,14 +67,16 @@ class ZipArchive:
 
     def _packed(self, member: Member) -> bytes:
         """The compressed bytes, behind the member's own header."""
-        if member.offset + _LOCAL.size + member.packed > self._size:
+        if member.offset + _LOCAL.size + member.packed > self._file.size:
             raise UnreadableError(OUTSIDE)
-        self._file.seek(member.offset)
-        signature, method, name_length, extra_length = _LOCAL.unpack(self._file.read(_LOCAL.size))
-        raw, extra = self._file.read(name_length), self._file.read(extra_length)
+        at = member.offset + _LOCAL.size
+        local = self._file.read(member.offset, _LOCAL.size)
+        signature, method, name_length, extra_length = _LOCAL.unpack(local)
+        names = self._file.read(at, name_length + extra_length)
+        raw, extra = names[:name_length], names[name_length:]
         if signature != b"PK\3\4" or method != member.method or not may_mean(raw, extra, member.name):
             raise UnreadableError(f"{DAMAGED}: its own header disagrees with the directory")
-        packed = self._file.read(member.packed)
+        packed = self._file.read(at + name_length + extra_length, member.packed)
         if len(packed) < member.packed:
             raise UnreadableError(TOO_SHORT)
         return packed

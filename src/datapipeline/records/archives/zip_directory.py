@@ -2,9 +2,10 @@
 
 import struct
 from collections.abc import Iterator
-from typing import BinaryIO, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from datapipeline.records.archives.member import DamagedError, Member
+from datapipeline.records.archives.ranged import Ranged
 from datapipeline.records.archives.zip_extra import decoded, wide
 from datapipeline.records.archives.zip_trouble import Entry, trouble
 
@@ -36,15 +37,14 @@ class Directory(NamedTuple):
     """What stands before the zip (a program that unpacks it): offsets count from there."""
 
 
-def find_directory(file: BinaryIO, size: int) -> Directory:
+def find_directory(file: Ranged) -> Directory:
     """Find the directory by the end record, the last one that fits.
 
     Raises:
         DamagedError: there is none.
     """
-    start = max(0, size - _TAIL)
-    file.seek(start)
-    tail = file.read(_TAIL)
+    start = max(0, file.size - _TAIL)
+    tail = file.read(start, _TAIL)
     at, reasons = len(tail), []
     for _ in range(_ATTEMPTS):
         at = tail.rfind(_END, 0, at + 3)
@@ -57,7 +57,7 @@ def find_directory(file: BinaryIO, size: int) -> Directory:
     raise reasons[0] if reasons else DamagedError("it has no directory at its end")
 
 
-def entries(file: BinaryIO, directory: Directory) -> Iterator[Member]:
+def entries(file: Ranged, directory: Directory) -> Iterator[Member]:
     """Walk the directory; folders are left out.
 
     Raises:
@@ -74,7 +74,7 @@ def entries(file: BinaryIO, directory: Directory) -> Iterator[Member]:
         raise DamagedError(f"its directory holds {count} members and should hold {directory.members}")
 
 
-def _by_end_record(file: BinaryIO, record: bytes, at: int) -> Directory:
+def _by_end_record(file: Ranged, record: bytes, at: int) -> Directory:
     if len(record) < _END_RECORD.size:
         raise DamagedError("it ends too soon")
     _, disk, _, _, members, length, offset, _ = _END_RECORD.unpack(record)
@@ -93,32 +93,29 @@ def _by_end_record(file: BinaryIO, record: bytes, at: int) -> Directory:
     raise DamagedError("its directory isn't where it should be")
 
 
-def _end_record_64(file: BinaryIO, end: int) -> tuple[int, int, int, int, int] | None:
+def _end_record_64(file: Ranged, end: int) -> tuple[int, int, int, int, int] | None:
     """Of the end record of 64 bits, if there is one: where it lies, and what it says."""
     if end < 20:
         return None
-    file.seek(end - 20)
-    signature, _, stated, _ = _LOCATOR_RECORD.unpack(file.read(20))
+    signature, _, stated, _ = _LOCATOR_RECORD.unpack(file.read(end - 20, 20))
     if signature != _LOCATOR:
         return None
     for at in (stated, end - 20 - 56):  # what stands before the zip may move it
         if 0 <= at <= end - 20 - 56:
-            file.seek(at)
-            signature, disk, _, _, members, length, offset = _END_RECORD_64.unpack(file.read(56))
+            signature, disk, _, _, members, length, offset = _END_RECORD_64.unpack(file.read(at, 56))
             if signature == _END_64:
                 return at, disk, members, length, offset
     raise DamagedError("its end record of 64 bits isn't where it should be")
 
 
-def _begins_entry(file: BinaryIO, start: int) -> bool:
-    file.seek(start)
-    return file.read(4) == _ENTRY
+def _begins_entry(file: Ranged, start: int) -> bool:
+    return file.read(start, 4) == _ENTRY
 
 
 class _Window:
-    """A stretch of a file, read forward; others may move the file's position in between."""
+    """A stretch of a file, read forward."""
 
-    def __init__(self, file: BinaryIO, start: int, end: int) -> None:
+    def __init__(self, file: Ranged, start: int, end: int) -> None:
         self._file, self._next, self._end = file, start, end
         self._buffer, self._at = b"", 0
 
@@ -132,8 +129,7 @@ class _Window:
         return self._buffer[self._at - count : self._at]
 
     def _fill(self, count: int) -> None:
-        self._file.seek(self._next)
-        more = self._file.read(min(max(_CHUNK, count), self._end - self._next))
+        more = self._file.read(self._next, min(max(_CHUNK, count), self._end - self._next))
         self._next += len(more)
         self._buffer, self._at = self._buffer[self._at :] + more, 0
         if len(self._buffer) < count:

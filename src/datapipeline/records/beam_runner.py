@@ -1,9 +1,7 @@
 """A function mapped over independent tasks by Apache Beam, on as many machines as its runner has.
 
 In: a function of a module's top level, what all calls share, and small picklable tasks. Out: a `Shard` for
-each. No runner but the local one hands its results back. So every task leaves its own as `<name>.json` in a
-folder that the workers and this process both see (a bucket, or a mount that all share), which is empty again
-in the end. The first task that fails leaves `failure.json` there, and those that haven't begun are skipped.
+each, which reaches this process through a folder (see `beam_inbox`). The first task that fails ends it all.
 """
 
 import contextlib
@@ -13,16 +11,14 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from functools import partial
-from pathlib import Path
 from types import ModuleType
-from typing import Any, ClassVar, Final, Literal, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
-from contracts import storage
 from contracts.console import log
 from contracts.dataset import Shard
-from contracts.documents import Document
 from contracts.errors import InputError, StageError
-from datapipeline.records import beam_log
+from datapipeline.records import beam_inbox, beam_log
+from datapipeline.records.beam_inbox import Inbox
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -36,16 +32,6 @@ IN_PROCESS: Final = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 _NAMED_HERE: Final = {"direct": IN_PROCESS, "directrunner": IN_PROCESS}
 _ALL_OPTIONS_KNOWN: Final = ("direct", "directrunner", "dataflow", "dataflowrunner")
 """The others take options that only their job server knows."""
-
-
-class Failure(Document):
-    """`failure.json`: why a task couldn't be done."""
-
-    file_name: ClassVar[str] = "failure.json"
-    made_by: ClassVar[str] = "python -m datapipeline.records.build_records"
-
-    kind: Literal["input", "stage"]
-    message: str
 
 
 class Work(NamedTuple):
@@ -81,7 +67,7 @@ def run(
         InputError: Beam isn't installed or refuses an option, or a task raised one.
         StageError: a task failed, or the runner did.
     """
-    inbox = _Inbox(results, [name(task) for task in tasks])
+    inbox = Inbox(results, [name(task) for task in tasks])
     with beam_log.as_events():
         planned = pipeline(Work(function, shared, results), tasks, name=name, runner=runner, options=options)
         inbox.clear()
@@ -117,16 +103,14 @@ def do(work: Work, element: tuple[str, Any]) -> None:
     A failure that we know isn't raised: no runner's retry would mend it, and each would show a traceback.
     """
     name, task = element
-    if storage.exists(storage.join(work.results, Failure.file_name)):
+    if beam_inbox.has_failed(work.results):
         return
     try:
         shard = work.function(work.shared, task)
-    except InputError as error:
-        Failure(kind="input", message=str(error)).write(work.results)
-    except (StageError, OSError, MemoryError) as error:
-        Failure(kind="stage", message=str(error) or type(error).__name__).write(work.results)
+    except (InputError, StageError, OSError, MemoryError) as error:
+        beam_inbox.leave_failure(work.results, error)
     else:
-        storage.write_bytes(_uri(work.results, name), shard.model_dump_json().encode())
+        beam_inbox.leave(work.results, name, shard)
         _count(shards=1, images=shard.examples)
 
 
@@ -172,7 +156,7 @@ def _check_known(runner: str, unknown: list[str]) -> None:
         raise ValueError(f"there is no option --{unknown[0]}, neither here nor of Beam")
 
 
-def _results(planned: Any, inbox: "_Inbox", runner: str) -> Iterator[Shard]:
+def _results(planned: Any, inbox: Inbox, runner: str) -> Iterator[Shard]:
     """Run the pipeline, and yield the results as they come in."""
     with _one_line(runner):
         job, finish = _started(planned)
@@ -239,48 +223,3 @@ def _one_line(runner: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise StageError(f"--runner {runner}: {beam_log.last_line(error)}") from error
-
-
-class _Inbox:
-    """The folder where the workers leave their results."""
-
-    def __init__(self, folder: str, names: Sequence[str]) -> None:
-        self._folder = folder
-        self._names = {f"{name}.json" for name in names}
-        self._waiting = set(self._names)
-
-    def new(self) -> Iterator[Shard]:
-        """Yield what came since the last time, and raise what a task couldn't do."""
-        there = self._there()
-        if Failure.file_name in there:
-            failure = Failure.read(self._folder)
-            raise (InputError if failure.kind == "input" else StageError)(failure.message)
-        for name in sorted(there & self._waiting):
-            self._waiting.remove(name)
-            yield Shard.model_validate_json(storage.read_bytes(storage.join(self._folder, name)))
-
-    def check_complete(self) -> None:
-        """See that every task left a result."""
-        if self._waiting:
-            raise StageError(
-                f"Beam is done, but {len(self._waiting)} of {len(self._names)} tasks left no result in "
-                f"{self._folder}: is that a folder that every worker sees (gs://… or a shared mount)?"
-            )
-
-    def clear(self) -> None:
-        """Remove all results, of an earlier run that was killed too."""
-        for name in sorted(self._there() & {*self._names, Failure.file_name}):
-            storage.delete(storage.join(self._folder, name))
-        if not storage.is_remote(self._folder):
-            with contextlib.suppress(OSError):  # it isn't there, or holds what isn't ours
-                Path(self._folder).rmdir()
-
-    def _there(self) -> set[str]:
-        try:
-            return {file.name for file in storage.list_files(self._folder)}
-        except storage.NotFoundError:
-            return set()
-
-
-def _uri(folder: str, name: str) -> str:
-    return storage.join(folder, f"{name}.json")

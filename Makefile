@@ -139,6 +139,23 @@ test: $(SETUP) ## every test that needs no container engine and no GPU
 test-containers: $(SETUP) ## build every image and run the chain in them
 	@.venv/bin/pytest -m containers $(ARGS)
 
+# What we are measured against: an environment of its own, in benchmarks/peers/.venv.
+PEERS := benchmarks/peers/.venv/.synced
+$(PEERS): benchmarks/peers/Pipfile.lock $(SETUP)
+	@test -x benchmarks/peers/.venv/bin/python || .venv/bin/python -m venv benchmarks/peers/.venv
+	@echo "setting up benchmarks/peers/.venv: some minutes, once"
+	@PIPENV_PIPFILE=$$PWD/benchmarks/peers/Pipfile $(PIPENV) sync --quiet
+	@touch $@
+
+PHOTOS ?= $(wildcard ../shared/data/photos-400.zip)
+SMALL ?= $(wildcard ../shared/data/cifar10-6k.zip)
+.PHONY: bench bench-data bench-transfers
+bench: bench-data bench-transfers ## every benchmark
+bench-data: $(PEERS) ## measure the data stages against their peers: reports/benchmarks/data.md
+	@.venv/bin/python -m benchmarks.bench_data $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(SMALL),--small "$(SMALL)") $(ARGS)
+bench-transfers: $(SETUP)
+	@$(PY) -m benchmarks.transfers
+
 lock: $(SETUP) ## resolve every Pipfile anew
 	@.venv/bin/python tools/lock.py
 

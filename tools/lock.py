@@ -1,7 +1,8 @@
 """`make lock`: resolve the host's Pipfile anew, and every container's within the versions that came out.
 
 Writes a Pipfile.lock beside every tracked Pipfile. An image so runs the versions that the tests ran. No lock
-names a package index: each place resolves from its own.
+names a package index: each place resolves from its own. What the benchmarks compare with is resolved alone, for
+it runs in an environment of its own.
 """
 
 import json
@@ -19,6 +20,8 @@ PIPENV_FOLDER = ROOT / ".pipenv/bin"
 OLDEST = "3.11"
 """The oldest Python that Chrysalis runs on: what resolves there carries markers for the newer ones."""
 
+ALONE = {ROOT / "benchmarks/peers/Pipfile"}
+
 Lock = dict[str, dict[str, Any]]
 
 
@@ -32,7 +35,7 @@ def main() -> None:
     locks = {host: resolve(host)}
     pins = versions(locks[host])
     for pipfile in containers:
-        locks[pipfile] = resolve_within(pins, pipfile)
+        locks[pipfile] = resolve(pipfile) if pipfile in ALONE else resolve_within(pins, pipfile)
     for pipfile, lock in locks.items():
         target = pipfile.with_name("Pipfile.lock")
         target.write_text(json.dumps(without_index(lock), indent=4, sort_keys=True) + "\n")

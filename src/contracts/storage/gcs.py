@@ -10,7 +10,7 @@ import io
 import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from itertools import chain
 from mimetypes import guess_type
 from pathlib import Path
@@ -22,6 +22,7 @@ from google.cloud.storage import transfer_manager
 from contracts.storage import gcs_access, gcs_wire, local, uris
 from contracts.storage.gcs_access import REQUEST, corrupt, translated
 from contracts.storage.gcs_reader import RangedReader
+from contracts.storage.partials import tidy
 from contracts.storage.types import FileInfo, NotFoundError
 
 CHUNK = 32 << 20
@@ -35,8 +36,6 @@ THREADS = {"worker_type": transfer_manager.THREAD, "max_workers": 8}
 
 _RAW = {"raw_download": True, "checksum": "crc32c", **REQUEST}
 _LISTED = "items(name,size,crc32c,generation),nextPageToken"
-_AT_ONCE = 128
-"""Files that are fetched and then published together: what a killed run loses at most."""
 
 
 def stat(uri: str) -> FileInfo:
@@ -109,10 +108,11 @@ def download_many(folder: str, names: Iterable[str], into: Path) -> None:
         file for file in missing if file.bytes > 2 * CHUNK
     ):  # in chunks, which are parallel themselves
         download(uris.join(folder, file.name), into / file.name)
+    tidy({(into / file.name).parent for file in missing})
     rest = [file for file in missing if file.bytes <= 2 * CHUNK]
     with ThreadPoolExecutor(gcs_wire.CONNECTIONS) as threads:
-        for start in range(0, len(rest), _AT_ONCE):
-            _download_some(folder, rest[start : start + _AT_ONCE], into, threads)
+        for start in range(0, len(rest), local.TOGETHER):
+            _download_some(folder, rest[start : start + local.TOGETHER], into, threads)
 
 
 def upload_many(source: Path, names: Iterable[str], folder: str) -> None:
@@ -179,9 +179,7 @@ def _download_in_chunks(blob: Any, path: Path) -> None:
 
 
 def _download_some(folder: str, files: list[FileInfo], into: Path, threads: Executor) -> None:
-    """Fetch first and publish then: files that are synced one after another share the disk's journal."""
-    with ExitStack() as publishing:
-        partials = [publishing.enter_context(local.writing(str(into / file.name))) for file in files]
+    with local.writing_many([into / file.name for file in files]) as partials:
         list(threads.map(lambda file, partial: _fetch(folder, file, partial), files, partials))
 
 

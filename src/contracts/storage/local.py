@@ -3,17 +3,19 @@
 import base64
 import os
 import shutil
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
 import google_crc32c
 
+from contracts.storage.partials import PARTIAL, sync, temporary, tidy
 from contracts.storage.types import ConflictError, FileInfo, NotFoundError
 
-PARTIAL = ".partial"
-"""What a temporary file's name ends in: `.index.json.1234.partial` beside `index.json`."""
+TOGETHER = 128
+"""Files that are copied and then published together: what a killed run loses at most."""
 
 _CHUNK = 1 << 20
 
@@ -48,15 +50,17 @@ def read_bytes(uri: str) -> bytes:
 
 
 def write_bytes(uri: str, data: bytes, if_generation_match: int | None) -> FileInfo:
-    with _temporary(Path(uri)) as partial:
+    if if_generation_match is None:
+        with writing(uri) as partial:
+            partial.write_bytes(data)
+        return stat(uri)
+    with temporary(Path(uri)) as partial:
         partial.write_bytes(data)
-        if if_generation_match is None:
-            _publish(partial, Path(uri))
-        else:
-            try:
-                os.link(partial, uri)  # unlike a rename, it fails where the name is taken
-            except FileExistsError:
-                raise ConflictError(f"{uri} was written by somebody else in the meantime") from None
+        sync([partial])
+        try:
+            os.link(partial, uri)  # unlike a rename, it fails where the name is taken
+        except FileExistsError:
+            raise ConflictError(f"{uri} was written by somebody else in the meantime") from None
     return stat(uri)
 
 
@@ -69,17 +73,28 @@ def open_read(uri: str) -> BinaryIO:
 
 @contextmanager
 def writing(uri: str) -> Iterator[Path]:
-    with _temporary(Path(uri)) as partial:
+    path = Path(uri)
+    tidy([path.parent])
+    with writing_many([path]) as [partial]:
         yield partial
-        _publish(partial, Path(uri))
+
+
+@contextmanager
+def writing_many(paths: Sequence[Path]) -> Iterator[list[Path]]:
+    """A temporary path for each, to write in place; all are published when the block ends well."""
+    with ExitStack() as stack:
+        partials = [stack.enter_context(temporary(path)) for path in paths]
+        yield partials
+        sync(partials)
+        for partial, path in zip(partials, paths, strict=True):
+            partial.replace(path)
 
 
 def download(uri: str, path: Path) -> None:
     if not Path(uri).is_file():
         raise _not_found(uri)
-    with _temporary(path) as partial:
+    with writing(str(path)) as partial:
         shutil.copyfile(uri, partial)
-        _publish(partial, path)
 
 
 def upload(path: Path, uri: str) -> FileInfo:
@@ -88,10 +103,15 @@ def upload(path: Path, uri: str) -> FileInfo:
 
 
 def download_many(folder: str, names: Iterable[str], into: Path) -> None:
-    for name in names:
-        source, target = Path(folder, name), into / name
-        if not (target.is_file() and _same(source, target)):
-            download(str(source), target)
+    pairs = [(Path(folder, name), into / name) for name in names]
+    tidy({target.parent for _, target in pairs})
+    different = (pair for pair in pairs if not (pair[1].is_file() and _same(*pair)))
+    while some := list(islice(different, TOGETHER)):
+        with writing_many([target for _, target in some]) as partials:
+            for (source, _), partial in zip(some, partials, strict=True):
+                if not source.is_file():
+                    raise _not_found(str(source))
+                shutil.copyfile(source, partial)
 
 
 def upload_many(source: Path, names: Iterable[str], folder: str) -> None:
@@ -117,23 +137,6 @@ def _walk(folder: str) -> Iterator[FileInfo]:
 
 def _same(one: Path, other: Path) -> bool:
     return one.stat().st_size == other.stat().st_size and checksum(one) == checksum(other)
-
-
-@contextmanager
-def _temporary(target: Path) -> Iterator[Path]:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.{os.getpid()}{PARTIAL}")
-    partial.unlink(missing_ok=True)  # of a killed run: in a container every process has the same number
-    try:
-        yield partial
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _publish(partial: Path, target: Path) -> None:
-    with partial.open("rb") as file:
-        os.fsync(file.fileno())  # else a crash after the rename can leave a final name with no bytes
-    partial.replace(target)
 
 
 def _not_found(uri: str) -> NotFoundError:

@@ -197,8 +197,9 @@ def _metadata() -> Iterator[Hostile]:
     yield Hostile("broken exif.jpg", photo(81, exif=b"Exif\0\0II*\0\xff\xff\xff\x7f"), Kept())
     yield Hostile("exif of noise.jpg", photo(82, exif=b"Exif\0\0" + bytes(range(256)) * 100), Kept())
     yield Hostile("broken exif.png", photo(83, "PNG", exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff"), Kept())
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    yield Hostile("huge profile.jpg", photo(84, icc_profile=profile + bytes(1 << 20)), Kept())
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    profile[24:36] = bytes(12)  # when it was made: now
+    yield Hostile("huge profile.jpg", photo(84, icc_profile=bytes(profile) + bytes(1 << 20)), Kept())
     yield Hostile("noise for a profile.png", photo(85, "PNG", icc_profile=bytes(range(256)) * 40), Kept())
     yield Hostile("huge exif.webp", photo(86, "WEBP", exif=b"Exif\0\0" + bytes(1 << 20)), Kept())
     yield Hostile("comment.jpg", photo(87, comment=b"<script>" * 1000), Kept())
@@ -247,7 +248,6 @@ def names() -> Iterator[tuple[bytes, Fate]]:
     yield "\u00e4".encode() * 125 + b".jpg", Kept()
     for name in (
         b"new\nline.jpg",
-        b"carriage\rreturn.jpg",
         b"\x1b[31mred.jpg",
         b"bell\x07.jpg",
         b"c1\xc2\x85.jpg",

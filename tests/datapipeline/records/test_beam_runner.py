@@ -42,24 +42,39 @@ def build(make):
 
 
 @pytest.fixture
-def worker_pool(tmp_path):
-    """A worker pool in a process and a folder of its own, as beside a Flink or Spark worker: its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    (tmp_path / "elsewhere").mkdir()
-    pool = subprocess.Popen(
-        [sys.executable, "-m", "apache_beam.runners.worker.worker_pool_main", f"--service_port={port}"],
-        env=IMPORTABLE,
-        cwd=tmp_path / "elsewhere",
-        stderr=subprocess.DEVNULL,
-    )
-    try:
+def serve(tmp_path):
+    """Start one of Beam's services in a process and a folder of its own, on a free port; its address."""
+    started = []
+
+    def serve(module, option):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        (tmp_path / "elsewhere").mkdir(exist_ok=True)
+        command = [sys.executable, "-m", f"apache_beam.runners.{module}", f"{option}={port}"]
+        started.append(
+            subprocess.Popen(command, env=IMPORTABLE, cwd=tmp_path / "elsewhere", stderr=subprocess.DEVNULL)
+        )
         _wait_for(lambda: _answers(port))
-        yield f"localhost:{port}"
-    finally:
-        pool.send_signal(signal.SIGINT)
-        pool.wait(timeout=30)
+        return f"localhost:{port}"
+
+    yield serve
+    for process in reversed(started):
+        process.terminate()
+        process.wait(timeout=30)
+
+
+@pytest.fixture
+def elsewhere(serve):
+    """A runner whose jobs run in another process than its workers', as Flink's and Spark's do."""
+    jobs = serve("portability.local_job_service_main", "--port")
+    workers = serve("worker.worker_pool_main", "--service_port")
+    return (
+        "PortableRunner",
+        f"--job_endpoint={jobs}",
+        "--environment_type=EXTERNAL",
+        f"--environment_config={workers}",
+    )
 
 
 def _answers(port):
@@ -99,7 +114,7 @@ def test_results_of_a_run_that_was_killed_are_not_taken_for_new_ones(build, tmp_
 @pytest.mark.parametrize(
     ("task", "error", "message"),
     [
-        ("absent-x", InputError, "absent-x isn't there: run process again"),
+        ("absent", InputError, "absent isn't there: run process again"),
         ("full", StageError, "the disk is full"),
         ("broken", StageError, "ZeroDivisionError: of our own making"),
     ],
@@ -133,9 +148,8 @@ def test_a_runner_that_fails_is_told(build, tmp_path):
         build(["a"], tmp_path, "PortableRunner")
 
 
-def test_workers_elsewhere(build, worker_pool, tmp_path):
-    external = (*EMBEDDED, "--environment_type=EXTERNAL", f"--environment_config={worker_pool}")
-    shards = build(["a", "b"], tmp_path / "results", *external)
+def test_a_job_elsewhere(build, elsewhere, tmp_path):
+    shards = build(["a", "b"], tmp_path / "results", *elsewhere)
     assert [shard.name for shard in shards] == ["a", "b"]
     assert os.getpid() not in {shard.bytes for shard in shards}
 
@@ -146,30 +160,43 @@ def test_workers_that_cannot_be_reached_are_told(build, tmp_path):
         build(["a"], tmp_path, *nobody)
 
 
-def test_results_that_only_the_workers_see_are_told(build, worker_pool, tmp_path, monkeypatch):
+def test_results_that_only_the_workers_see_are_told(build, elsewhere, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    external = (*EMBEDDED, "--environment_type=EXTERNAL", f"--environment_config={worker_pool}")
     with pytest.raises(StageError, match=r"2 of 2 tasks left no result in results: is that a folder that"):
-        build(["a", "b"], "results", *external)
+        build(["a", "b"], "results", *elsewhere)
+
+
+@pytest.fixture
+def interrupted(tmp_path):
+    """Send a signal to the command while a task of a minute is under way; what it wrote."""
+
+    def interrupt(number, runner):
+        command = subprocess.Popen(
+            [sys.executable, HERE / "beam_tasks.py", tmp_path / "started", tmp_path / "results", *runner],
+            env=IMPORTABLE,
+            stderr=subprocess.PIPE,
+            text=True,
+            # Its parent may ignore SIGINT, as a shell's background job does.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        )
+        _wait_for((tmp_path / "started").exists)
+        command.send_signal(number)
+        said = command.communicate(timeout=30)[1]
+        assert command.returncode == 128 + number
+        assert said.endswith("the same command again carries on\n")
+        return said
+
+    return interrupt
 
 
 @pytest.mark.parametrize("runner", [("DirectRunner",), LOOPBACK], ids=lambda runner: runner[0])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_it_at_once_in_one_line(number, runner, tmp_path):
-    command = subprocess.Popen(
-        [sys.executable, HERE / "beam_tasks.py", tmp_path / "results", *runner],
-        env={**IMPORTABLE, "STARTED": str(tmp_path / "started")},
-        stderr=subprocess.PIPE,
-        text=True,
-        # Its parent may ignore SIGINT, as a shell's background job does.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
-    _wait_for((tmp_path / "started").exists)
-    command.send_signal(number)
-    said = command.communicate(timeout=30)[1]
-    assert command.returncode == 128 + number
-    assert said.count("\n") == 1
-    assert "the same command again carries on" in said
+def test_a_signal_ends_it_at_once_in_one_line(number, runner, interrupted):
+    assert interrupted(number, runner).count("\n") == 1
+
+
+def test_a_signal_cancels_a_job_elsewhere(interrupted, elsewhere):
+    assert '"the Beam job is cancelled"' in interrupted(signal.SIGTERM, elsewhere)
 
 
 def test_shards_and_images_are_counted(make, tmp_path):

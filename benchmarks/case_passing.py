@@ -48,8 +48,8 @@ def run(photos: list[Named], count: int, repeats: int, work: Path) -> Section:
     }
     about = (
         f"RGB JPEGs twice over: the photos as {SIZE}x{SIZE} squares, {count * SQUARES:,} of them, and "
-        f"{count:,} photos whose shorter side is {shorter} pixels; {LONGER} times as many in the longer runs. "
-        "At the size that they have `build_records` passes their bytes; at another it decodes, resizes and "
+        f"{count:,} photos whose shorter side is {shorter} pixels; {LONGER} times as many in the longer "
+        "runs. At the size that they have `build_records` passes their bytes; at another it decodes, resizes and "
         "encodes them. Rates after start-up, found as in the first case."
     )
     median = {name: statistics.median(values) for name, values in rates.items()}

@@ -118,6 +118,11 @@ class Results:
         """The median of them."""
         return statistics.median(self.rates_after_start)
 
+    @property
+    def cpu_after_start(self) -> float:
+        """CPU seconds an image without the start-up: of the code, whatever else the machine is busy with."""
+        return (rounds.cpu(self.longer) - rounds.cpu(self.whole)) / (self.more_images - self.images)
+
 
 def run(
     title: str, images: list[Named], count: int, size: int, repeats: int, work: Path, *, with_targets: bool
@@ -130,7 +135,8 @@ def run(
     about = (
         f"{whole.images:,} images of {kilobytes:.1f} KB on average, centre crop to {size}x{size}, JPEG "
         f"quality {QUALITY}, {SHARDS} shards, {WORKERS} processes. The rate after start-up is that of the "
-        f"further images of {longer.images:,}: {longer.images - whole.images:,} over what those runs took longer."
+        f"further images of {longer.images:,}: {longer.images - whole.images:,} over what those "
+        "runs took longer. CPU an image is found likewise."
     )
     blocks = [about, whole_table(results), after_table(results), memory_table(results)]
     return Section(title, blocks, targets(results) if with_targets else ())
@@ -179,6 +185,7 @@ def after_table(results: dict[str, Results]) -> str:
             each(result.rates_after_start, 0),
             each(run.wall for run in result.longer),
             each(run.cpu for run in result.longer),
+            f"{result.cpu_after_start * 1000:.2f}",
             f"{rounds.wall(result.whole) - result.images / result.rate_after_start:.2f}",
         ]
         for name, result in results.items()
@@ -190,6 +197,7 @@ def after_table(results: dict[str, Results]) -> str:
         "each",
         "longer run, wall s",
         "CPU s",
+        "CPU ms an image",
         "start-up, wall s",
     ]
     return table(header, rows)

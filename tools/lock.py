@@ -1,7 +1,7 @@
 """`make lock`: resolve the host's Pipfile anew, and every container's within the versions that came out.
 
 Writes a Pipfile.lock beside every tracked Pipfile. An image so runs the versions that the tests ran. No lock
-names a package index: each place resolves from its own. What the benchmarks compare with is resolved alone, for
+names a package index: each place resolves from its own. What the benchmarks compare with is resolved alone:
 it runs in an environment of its own.
 """
 

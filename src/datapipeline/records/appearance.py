@@ -19,7 +19,7 @@ class Appearance(NamedTuple):
     hash: int
     """Perceptual hash of 64 bits, signed: images that look alike differ in a few bits."""
     thumbnail: bytes
-    """Grey, uint8 [16, 16], the sides' ratio lost."""
+    """uint8 RGB [16, 16, 3], the sides' ratio lost."""
     brightness: float
     """Mean grey, from 0 to 255."""
     sharpness: float
@@ -28,11 +28,11 @@ class Appearance(NamedTuple):
 
 def look(image: Image.Image) -> Appearance:
     """Measure an RGB image."""
+    image = image.reduce(max(1, min(image.size) // _SIDE))
     grey = image.convert("L")
-    grey = grey.reduce(max(1, min(grey.size) // _SIDE))
     bits = np.packbits(imagehash.phash(grey).hash).tobytes()
     pixels = np.asarray(grey, np.int16)
-    thumbnail = grey.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BILINEAR)
+    thumbnail = image.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BILINEAR)
     return Appearance(
         int.from_bytes(bits, signed=True), thumbnail.tobytes(), float(pixels.mean()), _sharpness(pixels)
     )

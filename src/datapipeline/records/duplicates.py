@@ -1,8 +1,9 @@
 """Copies, and images as good as copies: found, and gathered in clusters that stay on one side of a split.
 
 Two images are near duplicates when their perceptual hashes (imagehash's phash, 64 bits) differ in at most
-`MAX_BITS` and their thumbnails say so too: that finds an image again after it was scaled, compressed, made
-lighter or darker or a little cropped, or got a caption. Clusters are what these pairs connect.
+`MAX_BITS` and their thumbnails say so too. That finds an image again after it was scaled, compressed, made
+lighter or darker or a little cropped, or got a caption; the same thing in another colour is another thing.
+Clusters are what these pairs connect.
 """
 
 from collections.abc import Iterator
@@ -20,7 +21,10 @@ MAX_BITS: Final = 7
 """Of 64. Of two hashes that differ in no more, one of the 8 bytes is equal: so pairs are found by bytes."""
 
 MIN_CORRELATION: Final = 0.97
-"""Of two thumbnails; measured on photos, objects and handwritten digits: unrelated ones stay below."""
+"""Of two thumbnails' greys; measured on photos, objects and handwritten digits: unrelated ones stay below."""
+
+MAX_TINT: Final = 20.0
+"""Mean difference of R - G and B - G, together; another brightness alone makes 16 on photos."""
 
 _FLAT: Final = 3.0
 """Standard deviation of greys below which a thumbnail shows nothing that could correlate."""
@@ -100,7 +104,7 @@ def candidates(hashes: Numbers) -> Iterator[tuple[int, int]]:
             million pairs.
     """
     firsts = np.flatnonzero(np.diff(hashes, prepend=hashes[:1] - 1)) if len(hashes) else hashes
-    for first, end in zip(firsts, [*firsts[1:], len(hashes)], strict=True):
+    for first, end in zip(firsts, [*firsts[1:], len(hashes)], strict=False):
         yield from ((int(first), other) for other in range(int(first) + 1, int(end)))
     distinct = hashes[firsts]
     for byte in range(8):
@@ -136,10 +140,13 @@ def _agree_before(difference: np.int64, byte: int) -> bool:
 
 def _thumbnail(table: WorkTable, content: int) -> NDArray[np.float32]:
     row = table.sql.execute("SELECT thumbnail FROM image WHERE id = ?", (content,)).fetchone()
-    return np.frombuffer(row[0], np.uint8).astype(np.float32).reshape(THUMBNAIL**2)
+    return np.frombuffer(row[0], np.uint8).astype(np.float32).reshape(THUMBNAIL**2, 3)
 
 
 def _alike(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
-    if min(one.std(), other.std()) < _FLAT:
+    greys = one.mean(axis=1), other.mean(axis=1)
+    if min(grey.std() for grey in greys) < _FLAT:
         return bool(np.abs(one - other).mean() < _FLAT)
-    return bool(np.corrcoef(one, other)[0, 1] >= MIN_CORRELATION)
+    tints = [pixels[:, ::2] - pixels[:, 1:2] for pixels in (one, other)]
+    tint = np.abs(tints[0] - tints[1]).sum(axis=1).mean()
+    return bool(tint <= MAX_TINT and np.corrcoef(*greys)[0, 1] >= MIN_CORRELATION)

@@ -2,6 +2,7 @@ import csv
 import json
 import shutil
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -27,7 +28,8 @@ def out(tmp_path):
 def test_every_image_is_described_and_on_one_side(flowers, out):
     manifest = process(str(flowers), str(out), CONFIG)
     assert set(contents(out)) == {
-        *("train.csv", "val.csv", "test.csv", "manifest.json", "rejected.csv", "report.html")
+        *("train.csv", "val.csv", "test.csv", "manifest.json"),
+        *("rejected.csv", "duplicates.csv", "report.html"),
     }
     assert manifest.class_names == ("daisy", "rose", "tulip")
     assert Manifest.read(str(out)) == manifest
@@ -77,7 +79,7 @@ def test_copies_are_on_one_side_and_bad_files_are_named(raw, out):
     (raw / "photos/rose/page.jpg").write_text("<html>")
     (raw / "photos/rose/nothing.jpg").write_bytes(b"")
     manifest = process(str(raw), str(out), CONFIG)
-    examples = read_examples(str(out), manifest)
+    examples = list(read_examples(str(out), manifest))
     same = [
         row
         for row in examples
@@ -137,7 +139,8 @@ def few(tmp_path):
     for name, count in (("many", 5), ("few", 2)):
         (tmp_path / name).mkdir()
         for number in range(count):
-            Image.new("RGB", (9, 9), (number, 0, len(name))).save(tmp_path / name / f"{number}.png")
+            pixels = np.random.default_rng([number, len(name)]).integers(0, 256, (9, 9, 3), np.uint8)
+            Image.fromarray(pixels).save(tmp_path / name / f"{number}.png")
     shutil.copy(tmp_path / "few/0.png", tmp_path / "few/copy.png")
 
 

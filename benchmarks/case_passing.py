@@ -49,8 +49,8 @@ def run(photos: list[Named], count: int, repeats: int, work: Path) -> Section:
     about = (
         f"RGB JPEGs twice over: the photos as {SIZE}x{SIZE} squares, {count * SQUARES:,} of them, and "
         f"{count:,} photos whose shorter side is {shorter} pixels; {LONGER} times as many in the longer "
-        "runs. At the size that they have `build_records` passes their bytes; at another it decodes, resizes and "
-        "encodes them. Rates after start-up, found as in the first case."
+        "runs. At the size that they have `build_records` passes their bytes; at another it decodes, resizes "
+        "and encodes them. Rates after start-up, found as in the first case."
     )
     median = {name: statistics.median(values) for name, values in rates.items()}
     ratio = "passing through, rate after start-up over re-encoding the same"
@@ -116,12 +116,5 @@ def rates_table(rates: dict[str, list[float]], timed: dict[str, list[Measured]])
         ]
         for name, values in rates.items()
     ]
-    header = [
-        "images",
-        "images/s after start-up",
-        "each",
-        "whole, wall s",
-        "whole, CPU s",
-        "start-up, wall s",
-    ]
+    header = ["images", "images/s after start-up", "each", "wall s", "CPU s", "longer run, wall s", "CPU s"]
     return table(header, rows)

@@ -211,11 +211,11 @@ def memory_table(results: dict[str, Results]) -> str:
             f"{rounds.pss(result.memory) / MB:.0f}",
             each((run.pss / MB for run in result.memory), 0),
             f"{rounds.rss(result.memory) / MB:.0f}",
-            str(min(run.samples for run in result.memory)),
+            f"{rounds.sampled_every(result.memory) * 1000:.0f}",
         ]
         for name, result in results.items()
     ]
-    return table(["peak memory", "sum of PSS, MB", "each", "sum of RSS, MB", "samples, at least"], rows)
+    return table(["peak memory", "sum of PSS, MB", "each", "sum of RSS, MB", "ms between samples"], rows)
 
 
 def targets(results: dict[str, Results]) -> list[Target]:

@@ -129,7 +129,9 @@ def _sampling(root: int) -> Iterator[_Peak]:
     peak, stop = _Peak(), threading.Event()
 
     def sample() -> None:
-        while not stop.wait(SECONDS_BETWEEN_SAMPLES):
+        due = time.monotonic()
+        while not stop.wait(max(0.0, due - time.monotonic())):
+            due = time.monotonic() + SECONDS_BETWEEN_SAMPLES
             peak.take(descendants(root))
 
     sampler = threading.Thread(target=sample)

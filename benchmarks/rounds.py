@@ -79,6 +79,11 @@ def rss(runs: Sequence[Measured]) -> float:
     return statistics.median(run.rss for run in runs)
 
 
+def sampled_every(runs: Sequence[Measured]) -> float:
+    """Seconds between samples, of the run in which they were fewest."""
+    return max(run.wall / run.samples for run in runs)
+
+
 def rates_after_start(
     whole: Sequence[Measured], images: int, longer: Sequence[Measured], more_images: int
 ) -> list[float]:

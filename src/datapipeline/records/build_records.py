@@ -226,7 +226,7 @@ def _build(
             resize=wanted.settings.resize,
             quality=wanted.settings.quality,
         )
-        plans = plan.write(wanted.names, work or str(folder), folder)
+        plans = plan.write(wanted.names, work or str(folder))
         results = _run(workshop, plans, len(wanted.names), work, config)
         built = progress(results, total=len(wanted.names), what="sharding", unit="shard")
         return {shard.name: shard for shard in built}

@@ -9,8 +9,9 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TextIO
 
 from contracts import storage
 from contracts.dataset import SPLITS, Example, ResizeMode, Split
@@ -124,23 +125,18 @@ class Plan:
                 ((split, rank % count, rank, *row) for rank, row in enumerate(rows)),
             )
 
-    def write(self, names: Sequence[str], folder: str, scratch: Path) -> Iterator[ShardPlan]:
-        """Write each shard's plan file and yield its plan.
+    def write(self, names: Sequence[str], folder: str) -> Iterator[ShardPlan]:
+        """Write each shard's plan file to a folder (a path or a gs:// URI) and yield its plan.
 
         Args:
             names: as given to `deal`.
-            folder: where to, a path or a gs:// URI.
-            scratch: a local folder to write it in first.
+            folder: of our own; what a killed run left there is replaced.
         """
         for name in names:
             split, shard = name.split("-")[:2]
-            path = scratch / f"{name}.jsonl"
-            with path.open("w") as file:
+            uri = storage.join(folder, f"{name}.jsonl")
+            with _opened(uri) as file:
                 file.writelines(f"{json.dumps(row)}\n" for row in self._rows(split, int(shard)))
-            uri = storage.join(folder, path.name)
-            if storage.is_remote(folder):
-                storage.upload(path, uri)
-                path.unlink()
             yield ShardPlan(name, uri)
 
     def _rows(self, split: str, shard: int) -> Iterator[tuple[object, ...]]:
@@ -169,6 +165,17 @@ class Plan:
             ).fetchall()
             copies = ((*paths[number % count], 1 + number // count) for number in range(wanted - count))
             self._sql.executemany("INSERT INTO temp.planned VALUES ('train', key(?1, ?2), ?1, ?2)", copies)
+
+
+@contextmanager
+def _opened(uri: str) -> Iterator[TextIO]:
+    if storage.is_remote(uri):
+        with storage.writing(uri) as path, path.open("w") as file:
+            yield file
+    else:  # not through `writing`, which waits for the disk: these needn't outlive us
+        Path(uri).parent.mkdir(parents=True, exist_ok=True)
+        with Path(uri).open("w") as file:
+            yield file
 
 
 def read_plan(uri: str) -> Iterator[Planned]:

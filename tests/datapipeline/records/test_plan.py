@@ -27,7 +27,7 @@ def planned(
         table.sql.executemany("INSERT INTO image (path, class_name, file) VALUES (?, ?, ?)", there)
         plan = Plan(table, rows, seed, minority)
         plan.deal(names)
-        return {shard.name: list(read_plan(shard.uri)) for shard in plan.write(names, str(folder), folder)}
+        return {shard.name: list(read_plan(shard.uri)) for shard in plan.write(names, str(folder))}
 
 
 @settings(max_examples=60, deadline=None)

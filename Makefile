@@ -149,12 +149,10 @@ $(PEERS): benchmarks/peers/Pipfile.lock $(SETUP)
 
 PHOTOS ?= $(wildcard ../shared/data/photos-400.zip)
 SMALL ?= $(wildcard ../shared/data/cifar10-6k.zip)
-.PHONY: bench bench-data bench-transfers
-bench: bench-data bench-transfers ## every benchmark
+.PHONY: bench bench-data
+bench: bench-data ## every benchmark
 bench-data: $(PEERS) ## measure the data stages against their peers: reports/benchmarks/data.md
-	@.venv/bin/python -m benchmarks.bench_data $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(SMALL),--small "$(SMALL)") $(ARGS)
-bench-transfers: $(SETUP)
-	@$(PY) -m benchmarks.transfers
+	@$(PY) -m benchmarks.bench_data $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(SMALL),--small "$(SMALL)") $(ARGS)
 
 lock: $(SETUP) ## resolve every Pipfile anew
 	@.venv/bin/python tools/lock.py

@@ -13,7 +13,7 @@ from typing import Annotated, Final
 
 import typer
 
-from benchmarks import case_memory, case_passing, case_reading, case_sharding, images, machine
+from benchmarks import case_memory, case_passing, case_reading, case_sharding, case_transfers, images, machine
 from benchmarks.measuring import SECONDS_BETWEEN_SAMPLES
 from benchmarks.report import Section, targets_table
 
@@ -44,6 +44,7 @@ class Case(StrEnum):
     READING = "reading"
     PASSING = "passing"
     MEMORY = "memory"
+    TRANSFERS = "transfers"
 
 
 def main(
@@ -79,6 +80,7 @@ def main(
         ),
         Case.PASSING: lambda work: case_passing.run(some_photos, photo_count, repeats, work),
         Case.MEMORY: lambda work: case_memory.run(some_small, few, many, repeats, work),
+        Case.TRANSFERS: lambda _: case_transfers.run(repeats),
     }
     sections = [measured(case, cases[case]) for case in only or Case]
     made_up = [what for what, given in (("photos", photos), ("small images", small)) if given is None]

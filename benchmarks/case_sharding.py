@@ -83,13 +83,15 @@ def img2dataset(data: DataSet, size: int, output: Path) -> list[str]:
     return [str(PEERS / "img2dataset"), *(f"--{key}={value}" for key, value in options.items())]
 
 
+# albumentations asks the internet for a newer version of itself: neither our time nor its own.
+PEERS_ENVIRONMENT: Final = {"PYTHONPATH": "", "NO_ALBUMENTATIONS_UPDATE": "1"}
+
 CONTESTANTS: Final = {
     OURS: Contender(ours, commands.tfrecords, commands.ENVIRONMENT),
     LIMIT: Contender(script(PYTHON, "bare_pillow.py", shards=False), commands.jpegs),
-    TF_DATA: Contender(script(PEERS / "python", "tf_data.py"), commands.tfrecords),
-    # albumentations asks the internet for a newer version of itself: not at our cost, nor at its own.
-    IMG2DATASET: Contender(img2dataset, commands.tar_members, {"NO_ALBUMENTATIONS_UPDATE": "1"}),
-    BEAM: Contender(script(PEERS / "python", "beam_direct.py"), commands.tfrecords),
+    TF_DATA: Contender(script(PEERS / "python", "tf_data.py"), commands.tfrecords, PEERS_ENVIRONMENT),
+    IMG2DATASET: Contender(img2dataset, commands.tar_members, PEERS_ENVIRONMENT),
+    BEAM: Contender(script(PEERS / "python", "beam_direct.py"), commands.tfrecords, PEERS_ENVIRONMENT),
 }
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zipfile
 
+import google_crc32c
 import pytest
 import requests
 from hypothesis import HealthCheck, example, given, settings
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from contracts import storage
 from contracts.errors import InputError
-from contracts.storage import gcs, gcs_access
+from contracts.storage import gcs, gcs_access, gcs_parts, gcs_transfer, gcs_wire
 
 per_example = settings(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -158,6 +159,33 @@ class TestEveryBackend:
             pass
 
 
+WRITER = """
+import sys, time
+from contracts import storage
+with storage.writing(sys.argv[1]) as path:
+    path.write_bytes(b'half')
+    print(flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_what_a_killed_writer_left_goes_and_what_a_live_one_writes_stays(tmp_path):
+    uri = str(tmp_path / "shard.tfrecord")
+    command = [sys.executable, "-c", WRITER, uri]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes) as dead, subprocess.Popen(command, **pipes) as live:
+        dead.stdout.readline()
+        live.stdout.readline()
+        dead.kill()
+        dead.wait()
+        (tmp_path / ".somebody's.partial").touch()
+        storage.write_bytes(str(tmp_path / "other"), b"")
+        assert sorted(path.name.count("-") for path in tmp_path.glob(".*.partial")) == [0, 1]
+        live.communicate(b"")
+    assert storage.read_bytes(uri) == b"half"
+    assert [path.name for path in tmp_path.glob(".*")] == [".somebody's.partial"]
+
+
 def test_links_to_files_are_listed_and_links_to_folders_are_not_followed(tmp_path):
     (tmp_path / "root/a").mkdir(parents=True)
     (tmp_path / "outside").write_bytes(b"12345")
@@ -182,7 +210,10 @@ def test_an_object_comes_whatever_address_the_emulator_had_for_its_writer(gcs_em
 
 
 def test_a_large_object_comes_and_goes_in_chunks(bucket, tmp_path, monkeypatch):
-    monkeypatch.setattr(gcs, "CHUNK", 1 << 18)
+    monkeypatch.setattr(gcs_transfer, "CHUNK", 1 << 18)
+    monkeypatch.setattr(gcs_parts, "PART", 1 << 18)
+    for module, name in ((gcs_transfer, "LARGE"), (gcs_wire, "SMALL")):
+        monkeypatch.setattr(module, name, 1 << 19)
     data = os.urandom(1_000_000)
     (tmp_path / "large").write_bytes(data)
     uri = storage.join(bucket, "large")
@@ -190,6 +221,12 @@ def test_a_large_object_comes_and_goes_in_chunks(bucket, tmp_path, monkeypatch):
     storage.download(uri, tmp_path / "one")
     storage.download_many(bucket, ["large"], tmp_path / "many")
     assert (tmp_path / "one").read_bytes() == (tmp_path / "many/large").read_bytes() == data
+
+
+@given(one=st.binary(max_size=50), other=st.binary(max_size=50))
+def test_checksums_of_parts_join_into_the_whole_ones(one, other):
+    parts = google_crc32c.value(one), google_crc32c.value(other)
+    assert gcs_parts.joined(*parts, len(other)) == google_crc32c.value(one + other)
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """A raw folder, or an archive: which images it holds, and their bytes. Read in place, never changed."""
 
 import hashlib
-import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
@@ -65,7 +64,6 @@ class Reader:
         """Args: root: what names count from; replaced: archives that are opened elsewhere: name to URI."""
         self._root, self._replaced = root, replaced
         self._open: dict[str, Archive] = {}
-        self._owner = os.getpid()
 
     def read(self, image: RawImage) -> bytes:
         """Read an image's bytes.
@@ -92,9 +90,7 @@ class Reader:
             return UnreadableError(str(error))
 
     def archive(self, file: str) -> Archive:
-        """Open an archive of the folder, once a process: a fork shares its parent's place in an open file."""
-        if self._owner != os.getpid():
-            self._owner, self._open = os.getpid(), {}
+        """Open an archive of the folder, once."""
         if file not in self._open:
             self._open[file] = open_archive(self._replaced.get(file) or storage.join(self._root, file))
         return self._open[file]
@@ -105,7 +101,7 @@ class Reader:
             self._open.popitem()[1].close()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_root": self._root, "_replaced": self._replaced, "_open": {}, "_owner": 0}
+        return {"_root": self._root, "_replaced": self._replaced, "_open": {}}
 
 
 class RawFolder:

@@ -7,6 +7,7 @@ TFRecord file of `tf.train.Example` whose images are JPEGs, RGB or grey, and its
 import base64
 import hashlib
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import tee, zip_longest
 from pathlib import Path
@@ -49,7 +50,7 @@ def build_shard(workshop: Workshop, plan: ShardPlan) -> Shard:
             return inspect_shard(path, plan, workshop)
     except (storage.NotFoundError, RecordError):
         pass  # not there, or not whole: it is built
-    with storage.writing(uri) as path:
+    with storage.writing(uri) as path, closing(workshop.reader):
         shard = _write(path, workshop, plan)
         if storage.checksum(path) != shard.crc32c:
             raise StageError(f"{plan.name} came back from the disk otherwise than written: is it failing?")

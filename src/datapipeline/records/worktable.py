@@ -4,6 +4,7 @@ The database has no name. It lies in the temporary folder once it outgrows its c
 process, however that ends.
 """
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from typing import Final, Self
@@ -50,8 +51,9 @@ class WorkTable:
         self.sql.close()
 
     def reject(self, path: str, reason: str) -> None:
-        """Note a file that isn't used; bytes of its name that are no text are shown as escapes."""
+        """Note a file that isn't used; what is no text in its name is shown as escapes."""
         shown = path.encode(errors="backslashreplace").decode()
+        shown = re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda found: ascii(found[0])[1:-1], shown)
         self.sql.execute("INSERT INTO rejected VALUES (?, ?)", (shown, reason))
 
     def reject_where(self, condition: str, reason: str) -> None:

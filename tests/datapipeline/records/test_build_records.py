@@ -1,18 +1,23 @@
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from contracts import records, storage
 from contracts.dataset import SPLITS, Manifest, ShardIndex
 from contracts.errors import InputError, StageError
+from contracts.lock import locked
 from datapipeline.records.build_records import BuildConfig, build_records, default_image_size
 from datapipeline.records.examples import read_examples
 from datapipeline.records.process import ProcessConfig, process
@@ -242,6 +247,8 @@ def edited(interim):
         (lambda interim: None, ["--resize", "bigger"], "shorter-side"),
         (lambda interim: None, ["--quality", "101"], "--quality"),
         (lambda interim: None, ["--raw", "nowhere"], "nowhere doesn't exist"),
+        (lambda interim: None, ["--shard", "3"], "there is no option --shard"),
+        (lambda interim: None, ["--runner", "NoRunner"], "--runner NoRunner"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(interim, tmp_path, command, spoil, arguments, message):
@@ -260,3 +267,104 @@ def test_the_stage_needs_no_tensorflow():
     code = f"import sys, {modules}; sys.exit('tensorflow' in sys.modules)"
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3] / "src")}
     assert subprocess.run([sys.executable, "-c", code], env=environment).returncode == 0
+
+
+def test_beam_gives_the_same_bytes(interim, processed, tmp_path):
+    config = BuildConfig(shards=4, runner="DirectRunner", runner_options=("--direct_num_workers", "1"))
+    build_records(str(interim), str(tmp_path / "out"), config)
+    assert contents(tmp_path / "out") == contents(processed), "and nothing else is left"
+
+
+def test_beam_reads_a_compressed_tar_too(flowers, tmp_path):
+    with tarfile.open(tmp_path / "flowers.tar.gz", "w:gz") as archive:
+        archive.add(flowers, ".")
+    process(str(tmp_path / "flowers.tar.gz"), str(tmp_path / "interim"), ProcessConfig(workers=1))
+    for name, runner in (("beam", "DirectRunner"), ("here", "local")):
+        build_records(
+            str(tmp_path / "interim"), str(tmp_path / name), BuildConfig(shards=2, workers=1, runner=runner)
+        )
+    assert contents(tmp_path / "beam") == contents(tmp_path / "here")
+
+
+def test_a_jpeg_that_fits_is_passed_through(tmp_path):
+    rng, rotated = np.random.default_rng(0), Image.Exif()
+    rotated[0x0112] = 6
+    for name in ("a", "b"):
+        (tmp_path / "raw" / name).mkdir(parents=True)
+        for number in range(4):
+            image = Image.fromarray(rng.integers(0, 256, (40, 64, 3), np.uint8))
+            image.save(tmp_path / f"raw/{name}/{number}.jpg", quality=50 + number)
+        image.convert("L").save(tmp_path / f"raw/{name}/grey.jpg")
+        image.convert("CMYK").save(tmp_path / f"raw/{name}/cmyk.jpg")
+        image.transpose(Image.Transpose.ROTATE_90).save(tmp_path / f"raw/{name}/turned.jpg", exif=rotated)
+        image.resize((65, 41)).save(tmp_path / f"raw/{name}/larger.jpg")
+        image.save(tmp_path / f"raw/{name}/lossless.png")
+    process(
+        str(tmp_path / "raw"), str(tmp_path / "interim"), ProcessConfig(workers=1, near_duplicates="ignore")
+    )
+    index = build_records(
+        str(tmp_path / "interim"), str(tmp_path / "out"), BuildConfig(image_size=40, workers=1)
+    )
+    rows = read_with_tensorflow(
+        tmp_path / "out", [shard.name for some in index.shards.values() for shard in some]
+    )
+    same = {
+        row[records.FILENAME].decode()
+        for row in rows
+        if row[records.ENCODED] == (tmp_path / "raw" / row[records.FILENAME].decode()).read_bytes()
+    }
+    assert same == {f"{name}/{kind}.jpg" for name in "ab" for kind in (0, 1, 2, 3, "grey")}
+    for row in rows:
+        pixels = tf.io.decode_jpeg(row[records.ENCODED], channels=3).numpy()
+        assert pixels.shape == (row[records.HEIGHT], row[records.WIDTH], 3)
+        assert min(pixels.shape[:2]) == 40
+        assert pixels.shape[0] < pixels.shape[1], "upright"
+
+
+def test_a_small_class_is_filled_up_in_train_alone(interim, processed, tmp_path):
+    config = BuildConfig(shards=4, augment_minority=50, workers=2)
+    index = build_records(str(interim), str(tmp_path / "out"), config)
+    histograms = {split: np.sum([s.class_histogram for s in index.shards[split]], axis=0) for split in SPLITS}
+    assert list(histograms["train"]) == [50, 50, 50]
+    plain = ShardIndex.read(str(processed))
+    assert index.shards["val"] == plain.shards["val"]
+    assert index.shards["test"] == plain.shards["test"]
+    rows = read_with_tensorflow(tmp_path / "out", [shard.name for shard in index.shards["train"]])
+    by_name = {row[records.FILENAME].decode(): row[records.ENCODED] for row in rows}
+    assert len(by_name) == 150
+    assert len(set(by_name.values())) == 150, "every copy is another picture"
+    copies = [name for name in by_name if "#" in name]
+    assert {name.partition("#")[0] for name in copies} <= by_name.keys()
+    build_records(str(interim), str(tmp_path / "again"), replace(config, workers=1))
+    assert contents(tmp_path / "again") == contents(tmp_path / "out")
+
+
+def flip(path, position=0.5):
+    data = bytearray(path.read_bytes())
+    data[int(len(data) * position)] ^= 1
+    path.write_bytes(data)
+
+
+def test_verify_names_every_bad_shard(out, command):
+    good = command("build_records", "--verify", out)
+    assert good.returncode == 0, good.stderr
+    assert '"verified"' in good.stderr
+    names = [records.shard_name("train", number, 4) for number in range(4)]
+    flip(out / names[0])
+    (out / names[1]).unlink()
+    (out / names[2]).write_bytes((out / names[2]).read_bytes()[:-10])
+    index = json.loads((out / "index.json").read_text())
+    index["shards"]["train"][3]["class_histogram"][0] += 1
+    (out / "index.json").write_text(json.dumps(index))
+    bad = command("build_records", "--verify", out)
+    assert bad.returncode == 1
+    *_, complaint = bad.stderr.splitlines()
+    assert "4 of 12 shards are bad" in complaint
+    assert all(name in complaint for name in names)
+
+
+def test_two_at_once_in_one_folder_are_refused(interim, out):
+    before = contents(out)
+    with locked(str(out)), pytest.raises(StageError, match="another run is working"):
+        build_records(str(interim), str(out), BuildConfig(quality=10, workers=1))
+    assert contents(out) == before

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import unicodedata
 from collections import Counter
 from pathlib import Path
 
@@ -54,8 +55,9 @@ def data_set(tmp_path_factory):
 
 
 def shown(name):
-    """As the tables have it: bytes that are no text as escapes."""
-    return os.fsdecode(name).encode(errors="backslashreplace").decode()
+    """As the tables have it: what is no text as escapes."""
+    text = os.fsdecode(name).encode(errors="backslashreplace").decode()
+    return "".join(repr(one)[1:-1] if unicodedata.category(one) == "Cc" else one for one in text)
 
 
 def run(module, folder, *arguments):
@@ -118,7 +120,6 @@ def test_every_file_has_its_fate(data_set, interim):
     assert Manifest.read(str(interim)).rejected == len(refused)
 
 
-@pytest.mark.xfail(sys.version_info < (3, 13), reason="csv left a lone carriage return unquoted", strict=True)
 def test_a_carriage_return_in_a_name_ends_no_row(tmp_path):
     for number in range(6):
         folder = tmp_path / "raw" / ("rose", "tulip")[number % 2]

@@ -1,6 +1,7 @@
 import csv
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +9,8 @@ from PIL import Image
 
 from contracts import storage
 from contracts.dataset import SPLITS, Example, Manifest
-from contracts.errors import InputError
+from contracts.errors import InputError, StageError
+from contracts.lock import locked
 from datapipeline.records.build_records import BuildConfig, build_records
 from datapipeline.records.examples import read_examples
 from datapipeline.records.process import ProcessConfig, process
@@ -220,3 +222,97 @@ def test_a_finished_folder_answers_for_another_min_per_class(flowers, out):
     with pytest.raises(InputError, match="'daisy' has 40 different usable images of its own and needs 41"):
         process(str(flowers), str(out), ProcessConfig(min_per_class=41, workers=1))
     assert Manifest.read(str(out)) == manifest
+
+
+def duplicates(folder) -> list[dict[str, str]]:
+    with (folder / "duplicates.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def alike(tmp_path) -> Path:
+    """Ten different pictures in each of two classes, and some again, smaller or in the other class."""
+    folder = tmp_path / "alike"
+    for name in ("cat", "dog"):
+        (folder / name).mkdir(parents=True)
+        for number in range(10):
+            coarse = np.random.default_rng([number, len(name), ord(name[0])]).integers(
+                0, 256, (5, 5, 3), np.uint8
+            )
+            Image.fromarray(coarse).resize((120, 120), Image.BICUBIC).save(folder / name / f"{number}.png")
+    for number in range(10):
+        with Image.open(folder / f"cat/{number}.png") as image:
+            image.resize((60, 60)).save(folder / f"cat/{number} small.jpg", quality=80)
+    with Image.open(folder / "dog/3.png") as image:
+        image.resize((100, 100)).save(folder / "cat/a dog.png")
+    return folder
+
+
+def test_near_duplicates_are_on_one_side_and_named(alike, out):
+    manifest = process(str(alike), str(out), CONFIG)
+    sides = {row.path: row.split for row in read_examples(str(out), manifest)}
+    assert len(sides) == 31
+    assert all(sides[f"cat/{number}.png"] == sides[f"cat/{number} small.jpg"] for number in range(10))
+    assert sides["cat/a dog.png"] == sides["dog/3.png"]
+    assert (manifest.duplicates, manifest.conflicts) == (11, 1)
+    assert manifest.different == {"cat": 10, "dog": 9}
+    rows = duplicates(out)
+    assert len(rows) == 22
+    number = next(row["group"] for row in rows if row["path"] == "dog/3.png")
+    assert {row["path"] for row in rows if row["group"] == number} == {"cat/a dog.png", "dog/3.png"}
+
+
+def test_near_duplicates_are_dropped_or_ignored_when_asked(alike, out):
+    dropped = process(str(alike), str(out), ProcessConfig(near_duplicates="drop", workers=1))
+    assert (dropped.images, dropped.rejected, dropped.conflicts) == (21, 10, 1)
+    assert "cat/3 small.jpg,looks the same as cat/3.png" in (out / "rejected.csv").read_text()
+    ignored = process(str(alike), str(out), ProcessConfig(near_duplicates="ignore", workers=1))
+    assert (ignored.images, ignored.duplicates, ignored.conflicts) == (31, 0, 0)
+    assert duplicates(out) == []
+
+
+def test_what_is_too_small_or_moves_is_rejected_when_asked(raw, out):
+    Image.new("RGB", (7, 90)).save(raw / "photos/rose/thin.png")
+    frames = [Image.new("RGB", (30, 30), colour) for colour in ("red", "blue", "green")]
+    frames[0].save(raw / "photos/rose/moving.gif", save_all=True, append_images=frames[1:])
+    (raw / "photos/rose/000.png").rename(raw / "photos/rose/NO SUFFIX")
+    manifest = process(str(raw), str(out), CONFIG)
+    assert (out / "rejected.csv").read_text().splitlines()[1:] == ["photos/rose/thin.png,too small: 7x90"]
+    paths = {row.path for row in read_examples(str(out), manifest)}
+    assert {"photos/rose/moving.gif", "photos/rose/NO SUFFIX"} <= paths
+    process(str(raw), str(out), ProcessConfig(min_side=21, animated="reject", workers=1))
+    reasons = dict(line.rsplit(",", 1) for line in (out / "rejected.csv").read_text().splitlines()[1:])
+    assert reasons["photos/rose/moving.gif"] == "animated"
+    assert reasons["photos/tulip/000.png"].startswith("too small")
+
+
+def test_the_authors_split_is_kept_when_asked(flowers, tmp_path, out, command):
+    raw = tmp_path / "kaggle"
+    for number, file in enumerate(sorted(flowers.glob("photos/*/*"))):
+        side = ("train", "train", "train", "Validation", "test")[number % 5]
+        target = raw / side / file.parent.name / file.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, target)
+    shutil.copy(raw / "test/rose/034.png", raw / "train/rose/leak.png")
+    done = command("process", "--input", raw, "--output", out, "--keep-split")
+    assert done.returncode == 0, done.stderr
+    manifest = Manifest.read(str(out))
+    rows = list(read_examples(str(out), manifest))
+    assert {(row.path.split("/")[0], row.split) for row in rows} == {
+        ("train", "train"),
+        ("Validation", "val"),
+        ("test", "test"),
+    }
+    assert {row.class_name for row in rows} == {"daisy", "rose", "tulip"}
+    assert (out / "rejected.csv").read_text().splitlines()[1:] == [
+        "train/rose/leak.png,looks the same as an image of the given test"
+    ]
+    mixed = process(str(raw), str(out), CONFIG)
+    assert mixed.class_names == ("daisy", "rose", "tulip")
+    assert mixed.images == 121
+
+
+def test_two_at_once_in_one_folder_are_refused(flowers, out):
+    with locked(str(out)), pytest.raises(StageError, match="another run is working"):
+        process(str(flowers), str(out), CONFIG)
+    assert not out.exists()

@@ -14,8 +14,10 @@ from typing import Annotated, Final
 import typer
 
 from benchmarks import case_memory, case_passing, case_reading, case_sharding, case_transfers, images, machine
-from benchmarks.measuring import SECONDS_BETWEEN_SAMPLES
+from benchmarks.commands import PEERS
+from benchmarks.measuring import SECONDS_BETWEEN_SAMPLES, MeasuringError
 from benchmarks.report import Section, targets_table
+from benchmarks.rounds import WrongOutputError
 
 REPORT: Final = Path(__file__).resolve().parent.parent / "reports/benchmarks/data.md"
 PHOTO_SIZE: Final = 224
@@ -60,6 +62,8 @@ def main(
     many: Annotated[int, typer.Option(min=200, help="Images of the larger memory run.")] = 100_000,
 ) -> None:
     """Measure the data stages; without --only, write reports/benchmarks/data.md."""
+    if not (PEERS / "python").exists():
+        sys.exit("the peers' environment, benchmarks/peers/.venv, isn't there: make bench-data sets it up")
     some_photos, some_small = images.photos(photos), images.small(small)
 
     def sharding(work: Path) -> Section:
@@ -117,4 +121,9 @@ def document(sections: list[Section], repeats: int, made_up: list[str]) -> str:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(main)
+    try:
+        app()
+    except (MeasuringError, WrongOutputError) as error:
+        sys.exit(f"make bench-data: {error}")

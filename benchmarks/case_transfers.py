@@ -11,8 +11,8 @@ def run(repeats: int) -> Section:
     rows = transfers.measure(transfers.Sizes(repeats=repeats))
     about = (
         f"Whole transfers against one bare server on the loopback interface, medians of {repeats} runs in "
-        "rotated order. The targets are against the best of Google's own ways; with latency, against calls one "
-        "after another; for a large file, against one bare stream."
+        "rotated order. The targets are against the best of Google's own ways; with latency, against calls "
+        "one after another; for a large file, against one bare stream."
     )
     return Section("Transfers", [about, transfers.markdown(rows)], targets(rows))
 

@@ -54,7 +54,7 @@ def made_up(size: tuple[int, int], classes: int) -> Iterator[Named]:
                 for channel in range(3)
             ]
             pixels += np.stack([np.asarray(channel) for channel in channels], axis=-1)
-        grain = random.normal(0, 9, (*pixels.shape[:2], 1))
+        grain = random.normal(0, 16, (*pixels.shape[:2], 1))
         image = Image.fromarray(np.clip(128 + 300 * pixels + grain, 0, 255).astype(np.uint8))
         yield f"{number % classes}/{number:04d}.jpg", jpeg(image)
 

@@ -22,6 +22,7 @@ from datapipeline.records.beam_runner import run
 shards = run(make, 3, ["a", "b"], name=str, results="results", runner="PortableRunner", options=sys.argv[1:])
 print(sorted(shard.name for shard in shards))
 """
+CONNECT = "import socket; socket.create_connection(('localhost', 50000), 5)"
 WORKERS = ("--job_endpoint=embed", "--environment_type=EXTERNAL", "--environment_config=localhost:50000")
 
 
@@ -88,7 +89,7 @@ def worker_pool(run, eventually):
     """The image as the side-car of a Flink or Spark worker."""
     container = run("--worker_pool", name=f"beam-{uuid.uuid4().hex[:8]}", detach=True, remove=False)
     try:
-        eventually(lambda: b"Started worker pool" in container.logs())
+        eventually(lambda: container.exec_run(["python", "-c", CONNECT]).exit_code == 0)
         yield container
     finally:
         container.remove(force=True)

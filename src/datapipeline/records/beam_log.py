@@ -8,15 +8,11 @@ from collections.abc import Iterator
 from contracts.console import log
 
 _STEP = re.compile(r" \[while running \\?'[^']*'\]")
-_WORKERS = re.compile(r'^Worker: severity: .* message: "(.*?)(?:\\n|" )', re.DOTALL)
-"""What a worker logged, as the local job service repeats it."""
+_WORKERS = re.compile(r'^(?:Worker: )?severity: .*?\bmessage: "(.*?)(?:\\n|"\s)', re.DOTALL)
+"""What a worker logged, as runners repeat it."""
 _RPC_DETAILS = re.compile(r'^\s*details = "(.*)"$', re.MULTILINE)
-_OF_NO_USE = (
-    "No semi_persistent_directory found",
-    "Error processing instruction",
-    "Error running pipeline.",
-)
-"""The first is so wherever nothing is staged; the others come with every error, which is told anyway."""
+_OF_NO_USE = ("Error processing instruction", "Error running pipeline.")
+"""They come with every error, which is told anyway."""
 
 
 def last_line(error: BaseException) -> str:
@@ -56,7 +52,10 @@ class _Events(logging.Handler):
         self._told: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
-        said = _essence(record.getMessage())
+        text = record.getMessage()
+        if record.levelno < logging.ERROR and _WORKERS.match(text):
+            return  # workers warn at every start, of how Beam itself called them
+        said = _essence(text)
         if said not in self._told and not said.startswith(_OF_NO_USE):
             self._told.add(said)
             log("beam", level=record.levelname.lower(), said=said)

@@ -18,7 +18,18 @@ class SourceFile(Part):
     name: str = Field(description="relative to the folder, with forward slashes")
     bytes: NonNegativeInt
     crc32c: str = Field(description="base64 of the big-endian checksum, as Cloud Storage gives it")
-    sha256: str | None = Field(default=None, description="hexadecimal, where the catalogue states one")
+    sha256: str | None = Field(default=None, description="hexadecimal, where it came over http or was stated")
+
+
+class SourceOrigin(Part):
+    """One place that files of a raw data set came from, and those files."""
+
+    uri: str
+    licence: str | None = None
+    citation: str | None = None
+    fetched_at: AwareDatetime = Field(description="when the fetching began")
+    folder: str = Field(default="", description="below the raw folder, that the files are in; empty: itself")
+    files: tuple[SourceFile, ...] = Field(min_length=1)
 
 
 class Source(Document):
@@ -26,13 +37,18 @@ class Source(Document):
 
     file_name: ClassVar[str] = "source.json"
     made_by: ClassVar[str] = "python -m datapipeline.download.dataloader"
+    current_version: ClassVar[int] = 2
 
+    schema_version: int = Field(default=2)
     dataset: str
-    uri: str
-    licence: str | None = None
-    citation: str | None = None
-    fetched_at: AwareDatetime
-    files: tuple[SourceFile, ...] = Field(min_length=1)
+    origins: tuple[SourceOrigin, ...] = Field(min_length=1)
+
+    @property
+    def files(self) -> tuple[SourceFile, ...]:
+        """The files of every origin, sorted by name."""
+        return tuple(
+            sorted((file for origin in self.origins for file in origin.files), key=lambda file: file.name)
+        )
 
 
 class Example(Part):

@@ -1,9 +1,13 @@
 """Bring a data set into `raw/<dataset>`: its files as they are, then `source.json`.
 
-In: a name of the catalogue, a folder, an archive, an http(s) address, or a gs:// object or prefix.
+In: names of the catalogue, folders, archives, http(s) addresses, gs:// objects or prefixes.
 Out: the same bytes in the output folder; an archive is never unpacked.
 """
 
+import errno
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -12,34 +16,56 @@ import typer
 
 from contracts import options, storage
 from contracts.console import log, run_app
-from contracts.dataset import Source, SourceFile
-from contracts.errors import InputError
-from contracts.storage import FileInfo
-from datapipeline.download import catalogue, origin
-from datapipeline.download.fetch import fetch
+from contracts.dataset import Source, SourceOrigin
+from contracts.errors import StageError
+from contracts.lock import locked
+from datapipeline.download import catalogue, standing
+from datapipeline.download.fetch import fetch, reuse
 from datapipeline.download.origin import Origin
+from datapipeline.download.sources import find_all
+from datapipeline.download.standing import Unfinished
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 EXAMPLES = """\b
 Examples:
-  python -m datapipeline.download.dataloader --source digits --output data/raw/digits
-  python -m datapipeline.download.dataloader --source ~/photos --output data/raw/photos
-  python -m datapipeline.download.dataloader --source gs://a/photos.zip --output gs://b/raw/photos"""
-
-Listing = dict[str, FileInfo]
+  What comes with Chrysalis, what the catalogue names, a folder of yours:
+    python -m datapipeline.download.dataloader --source digits --output data/raw/digits
+    python -m datapipeline.download.dataloader --source flowers --output gs://b/raw/flowers
+    python -m datapipeline.download.dataloader --source ~/photos --output data/raw/photos
+\b
+  An archive by its address; killed or cut off, the same command goes on where it was:
+    python -m datapipeline.download.dataloader --source https://host/moths.zip \\
+      --sha256 HEX --output data/raw/moths
+\b
+  From a bucket, an archive or all below a prefix:
+    python -m datapipeline.download.dataloader --source gs://a/photos.zip --output gs://b/raw/photos
+    python -m datapipeline.download.dataloader --source gs://a/photos --output data/raw/photos
+\b
+  Several in one: archives side by side, each folder in one of its own name. Add a --source
+  later and only that is fetched; leave one out and only its files go:
+    python -m datapipeline.download.dataloader --source ~/moths --source https://host/a.zip \\
+      --source https://host/b.zip --sha256 b.zip=HEX --output data/raw/moths"""
 
 
 @app.command(epilog=EXAMPLES)
 def dataloader_cli(
     source: Annotated[
-        str,
+        list[str],
         typer.Option(
+            metavar="NAME|PATH|URI",
             help="A name of the catalogue (digits, flowers, dogs), a folder, an archive (zip, tar, tar.gz), "
-            "an http(s) address of one, or a gs:// object or prefix."
+            "an http(s) address of one, or a gs:// object or prefix. Once for each of several.",
         ),
     ],
     output: options.Output,
+    sha256: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[NAME=]HEX",
+            help="What an archive must hash to; with its file name where there are several.",
+        ),
+    ] = None,
     catalogue: Annotated[
         Path,
         typer.Option(
@@ -49,110 +75,117 @@ def dataloader_cli(
         ),
     ] = catalogue.FOLDER,
 ) -> None:
-    """Fetch a data set as it is and say in source.json what was fetched."""
-    dataloader(source, output, catalogue)
+    """Fetch a data set as it is and say in source.json what was fetched.
+
+    What is there and whole isn't fetched again. Over http(s), what came of a file is kept through kills and
+    failures and the rest asked for; nothing stands under its final name before it is whole and checked.
+    """
+    dataloader(source, output, catalogue, sha256 or ())
 
 
-def dataloader(source: str, output: str, catalogue: Path = catalogue.FOLDER) -> Source:
-    """Fill the folder `output` (a path or a gs:// URI) with the files of `source`, and describe them.
+def dataloader(
+    source: str | Sequence[str], output: str, catalogue: Path = catalogue.FOLDER, sha256: Sequence[str] = ()
+) -> Source:
+    """Fill the folder `output` (a path or a gs:// URI) with the files of each `source`, and describe them.
 
-    What is there and whole stays, so a killed run is finished by the same call.
+    What is there and whole stays, so a killed run is finished by the same call. `sha256` is `HEX` of the only
+    archive, or `NAME=HEX` for each.
 
     Raises:
-        InputError: there is nothing to fetch, or the output holds something else.
-        StageError: the transfer failed.
+        InputError: there is nothing to fetch, two sources clash, or the output holds something else.
+        StageError: the transfer failed, or another run works in the output.
     """
-    began = datetime.now(UTC)  # a file of the source that is younger than this counts as changed
-    wanted = origin.find(source, catalogue)
-    _refuse_overlap(wanted, output)
-    there = _listing(output)
-    known = Source.read_if_there(output) if Source.file_name in there else None
-    if known and known.uri != wanted.uri:
-        raise InputError(
-            f"{output} holds {known.uri}, not {wanted.uri}: choose another --output, or delete that folder"
-        )
-    if known and _is_current(known, wanted, there):
-        log("up to date", output=output, source=known.uri, files=len(known.files))
-        return known
-    _clear(output, there, known, wanted)
-    log("fetching", source=wanted.uri, output=output, licence=wanted.licence)
-    fetch(wanted, output)
-    document = _describe(wanted, output, began)
+    began = datetime.now(UTC)  # a file of a source that is younger than this counts as changed
+    wanted = find_all([source] if isinstance(source, str) else source, output, catalogue, sha256)
+    standing.listing(output)  # refuses a file
+    with locked(output), _room_told(output):
+        return _fill(wanted, output, began)
+
+
+def _fill(wanted: list[Origin], output: str, began: datetime) -> Source:
+    there, known = standing.listing(output), standing.known_origins(output)
+    stale = standing.stale(known, wanted, there, output)
+    current = {one.uri for one in wanted if standing.is_current(known.get(one.uri), one, there)}
+    if Source.file_name in there and not stale and known.keys() == {one.uri for one in wanted} == current:
+        return _up_to_date(output)
+    _take_back(known, wanted, stale, output)
+    for one in wanted:
+        if one.uri not in current:
+            known = {**known, one.uri: _bring(one, known.get(one.uri), output, began)}
+            _document(Unfinished, known.values(), output).write(output)
+    _delete(stale, output)
+    document = _document(Source, [known[one.uri] for one in wanted], output)
     document.write(output)
+    storage.delete(storage.join(output, Unfinished.file_name))
+    if not storage.is_remote(output):
+        _tidy(output)
     log("fetched", output=output, files=len(document.files), bytes=sum(file.bytes for file in document.files))
     return document
 
 
-def _refuse_overlap(wanted: Origin, output: str) -> None:
-    if wanted.folder is None or storage.is_remote(wanted.folder) != storage.is_remote(output):
-        return
-    target = output.rstrip("/") if storage.is_remote(output) else Path(output).resolve().as_posix()
-    if f"{target}/".startswith(f"{wanted.uri}/"):
-        raise InputError(f"{output} lies in the source {wanted.uri}: choose an --output outside it")
+def _up_to_date(output: str) -> Source:
+    if storage.exists(unfinished := storage.join(output, Unfinished.file_name)):
+        storage.delete(unfinished)
+    document = Source.read(output)
+    uris = [one.uri for one in document.origins]
+    log("up to date", output=output, sources=uris, files=len(document.files))
+    return document
 
 
-def _listing(output: str) -> Listing:
-    if not storage.is_remote(output) and Path(output).is_file():
-        raise InputError(f"{output} is a file: name a folder as --output")
-    try:
-        return {file.name: file for file in storage.list_files(output)}
-    except storage.NotFoundError:
-        return {}
+def _take_back(known: dict[str, SourceOrigin], wanted: list[Origin], stale: list[str], output: str) -> None:
+    """Take back the promise of `source.json`, but keep what is ours in mind; drop what has no source now."""
+    if known:
+        _document(Unfinished, known.values(), output).write(output)
+    storage.delete(storage.join(output, Source.file_name))
+    uris = {one.uri for one in wanted}
+    dropped = {file.name for one in known.values() if one.uri not in uris for file in one.files}
+    _delete([name for name in stale if name in dropped], output)
 
 
-def _is_current(known: Source, wanted: Origin, there: Listing) -> bool:
-    """Whether the output is whole and the source hasn't changed since it was fetched."""
-    for file in known.files:
-        found = there.get(file.name)
-        if found is None or found.bytes != file.bytes or found.crc32c not in (None, file.crc32c):
-            return False
-    if wanted.folder is None:
-        same_names = [file.name for file in known.files] == [file.name for file in wanted.files]
-        return same_names and known.files[0].sha256 == wanted.sha256
-    described = {file.name: file for file in known.files}
-    return len(described) == len(wanted.files) and all(
-        _is_same(file, described.get(file.name), known, wanted) for file in wanted.files
+def _bring(one: Origin, known: SourceOrigin | None, output: str, began: datetime) -> SourceOrigin:
+    log("fetching", source=one.uri, output=one.target(output), licence=one.licence)
+    if known:
+        reuse(known, one, output)
+    return SourceOrigin(
+        uri=one.uri,
+        licence=one.licence,
+        citation=one.citation,
+        fetched_at=began,
+        folder=one.place,
+        files=fetch(one, output),
     )
 
 
-def _is_same(file: FileInfo, described: SourceFile | None, known: Source, wanted: Origin) -> bool:
-    if described is None or file.bytes != described.bytes or wanted.sha256 != described.sha256:
-        return False
-    if file.crc32c is not None:
-        return file.crc32c == described.crc32c
-    # A local file's checksum costs a read of it; that it is no younger than the copy is nearly as good.
-    return Path(str(wanted.folder), file.name).stat().st_mtime <= known.fetched_at.timestamp()
+def _document(kind: type[Source], origins: Iterable[SourceOrigin], output: str) -> Source:
+    return kind(dataset=storage.last_part(output), origins=tuple(origins))
 
 
-def _clear(output: str, there: Listing, known: Source | None, wanted: Origin) -> None:
-    """Take back the promise of `source.json`, and what the source no longer has; refuse what isn't ours."""
-    ours = {file.name for file in wanted.files} | {Source.file_name}
-    stale = {file.name for file in known.files} - ours if known else set()
-    strangers = sorted(set(there) - ours - stale)
-    if strangers:
-        raise InputError(
-            f"{output} holds {strangers[0]}, which isn't of {wanted.uri}: choose another --output, "
-            "or delete that folder"
-        )
-    for name in [Source.file_name, *stale]:
+def _delete(names: list[str], output: str) -> None:
+    for name in names:
         storage.delete(storage.join(output, name))
 
 
-def _describe(wanted: Origin, output: str, began: datetime) -> Source:
-    there = _listing(output)
-    return Source(
-        dataset=storage.last_part(output),
-        uri=wanted.uri,
-        licence=wanted.licence,
-        citation=wanted.citation,
-        fetched_at=began,
-        files=tuple(_describe_file(there[file.name], wanted, output) for file in wanted.files),
-    )
+def _tidy(output: str) -> None:
+    """Remove what killed runs left under hidden names, and folders that hold nothing any more."""
+    for folder, _, names in os.walk(output, topdown=False):
+        for name in names:
+            if name.startswith(".") and name.endswith(".partial"):
+                Path(folder, name).unlink()
+        if folder != output and not any(Path(folder).iterdir()):
+            Path(folder).rmdir()
 
 
-def _describe_file(file: FileInfo, wanted: Origin, output: str) -> SourceFile:
-    crc32c = file.crc32c or storage.checksum(Path(output, file.name))
-    return SourceFile(name=file.name, bytes=file.bytes, crc32c=crc32c, sha256=wanted.sha256)
+@contextmanager
+def _room_told(output: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise StageError(
+            f"{output} has no room left ({error.strerror}): make some and run the same command again, which "
+            "goes on with what is there"
+        ) from error
 
 
 if __name__ == "__main__":

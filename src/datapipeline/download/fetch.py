@@ -3,50 +3,63 @@
 import hashlib
 import os
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import requests
-import urllib3
-
 from contracts import storage
-from contracts.console import log, progress
-from contracts.errors import InputError, StageError
-from datapipeline.download.origin import Origin, check_archive
+from contracts.console import progress
+from contracts.dataset import SourceFile, SourceOrigin
+from datapipeline.download.origin import Origin
+from datapipeline.download.over_http import fetch_http, mismatch
 
 _GROUP = 1000
 """Files that cross together; after each group the progress moves."""
 
 _BLOCK = 1 << 20
-_TIMEOUT = (10, 60)
-_BREAKS = 3
-"""How often a body may break off before we give up; what fails before one is repeated by urllib3."""
-
-_RETRY = urllib3.Retry(
-    total=4,
-    backoff_factor=0.5,
-    status_forcelist=[429, 500, 502, 503, 504],
-    allowed_methods=["GET"],
-    raise_on_status=False,
-)
 
 
-def fetch(origin: Origin, output: str) -> None:
+def fetch(origin: Origin, output: str) -> tuple[SourceFile, ...]:
     """Fetch every file of `origin` into `output`; whole ones that are there already stay.
+
+    Returns:
+        The files as they are in the output, by their names there.
 
     Raises:
         InputError: the address doesn't exist, can't be reached, or gives no archive.
-        StageError: the transfer failed, or its bytes aren't those that the catalogue states.
+        StageError: the transfer failed, or its bytes aren't those that were stated.
     """
     if origin.folder is None:
-        _fetch_http(origin, storage.join(output, origin.files[0].name))
-        return
-    names = [file.name for file in origin.files]
+        return (fetch_http(origin, output),)
     if origin.sha256:
-        _check_bytes(Path(origin.folder, names[0]), origin)
-    for _ in progress(_copy(origin.folder, names, output), total=len(names), what="copying", unit="file"):
+        _check_bytes(origin.folder, origin)
+    names = [file.name for file in origin.files]
+    copies = _copy(origin.folder, names, origin.target(output))
+    for _ in progress(copies, total=len(names), what="copying", unit="file"):
         pass
+    there = {file.name: file for file in storage.iter_files(origin.target(output))}
+    return tuple(
+        SourceFile(
+            name=placed,
+            bytes=there[file.name].bytes,
+            crc32c=there[file.name].crc32c or storage.checksum(Path(output, placed)),
+            sha256=origin.sha256,
+        )
+        for placed, file in origin.placed().items()
+    )
+
+
+def reuse(known: SourceOrigin, origin: Origin, output: str) -> None:
+    """Give files that are in the output, but in another place, a second name there: they needn't cross again.
+
+    Only in a local folder. Whether they are still the origin's is for `fetch` to check, as of every file.
+    """
+    if storage.is_remote(output) or origin.is_archive:
+        return
+    # The deepest first: where a folder holds one of its own name, a new name can be another file's old one.
+    for name in sorted((file.name for file in origin.files), key=lambda name: -name.count("/")):
+        old, new = Path(output, known.folder, name), Path(output, origin.place, name)
+        if old != new and old.is_file() and not new.exists():
+            _linked(old, new)
 
 
 def _copy(folder: str, names: Sequence[str], output: str) -> Iterator[str]:
@@ -78,70 +91,12 @@ def _linked(source: Path, target: Path) -> bool:
     return True
 
 
-def _fetch_http(origin: Origin, target: str) -> None:
-    with storage.writing(target) as path:
-        with requests.Session() as session:
-            adapter = requests.adapters.HTTPAdapter(max_retries=_RETRY)
-            session.mount("http://", adapter)
-            session.mount("https://", adapter)
-            _get(session, origin, path)
-        _check_bytes(path, origin)
-        check_archive(path, origin.uri)
-
-
-def _get(session: requests.Session, origin: Origin, path: Path) -> None:
-    for attempt in range(1, _BREAKS + 1):
-        try:
-            with _ask(session, origin) as response, path.open("wb") as file:
-                for block in _blocks(response, origin):
-                    file.write(block)
-        except urllib3.exceptions.HTTPError as error:
-            log("the transfer broke off", address=origin.uri, attempt=attempt, error=str(error))
-            if attempt < _BREAKS:
-                time.sleep(2**attempt)
-        else:
-            return
-    raise StageError(f"{origin.uri} broke off {_BREAKS} times: run the same command again")
-
-
-def _ask(session: requests.Session, origin: Origin) -> requests.Response:
-    try:
-        # As stored: a server that packs .tar.gz once more would break its checksum.
-        headers = {"Accept-Encoding": "identity"}
-        response = session.get(origin.address, stream=True, timeout=_TIMEOUT, headers=headers)
-    except requests.RequestException as error:
-        raise storage.UnreachableError(
-            f"{origin.uri} can't be reached: check the address and the network ({_reason(error)})"
-        ) from error
-    if response.status_code >= 500 or response.status_code == 429:
-        raise StageError(f"{origin.uri} answered {response.status_code} {response.reason}: try again later")
-    if not response.ok:
-        raise InputError(f"{origin.uri} answered {response.status_code} {response.reason}: check the address")
-    return response
-
-
-def _blocks(response: requests.Response, origin: Origin) -> Iterator[bytes]:
-    stated = int(response.headers.get("Content-Length", 0)) or origin.files[0].bytes
-    total = -(-stated // _BLOCK) or None
-    blocks = response.raw.stream(_BLOCK, decode_content=False)
-    return progress(blocks, total=total, what=f"downloading {origin.files[0].name}", unit="MiB")
-
-
-def _check_bytes(path: Path, origin: Origin) -> None:
-    """Compare a file with what the catalogue states of it, if it does."""
-    if origin.sha256 is None:
-        return
-    with path.open("rb") as file:
-        found = (path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())
-    expected = (origin.files[0].bytes, origin.sha256)
-    if found != expected:
-        raise storage.CorruptError(
-            f"{origin.uri}: expected {expected[0]} bytes with sha256 {expected[1]}, got {found[0]} with "
-            f"{found[1]}: run the same command again; if that doesn't help, the source has changed"
-        )
-
-
-def _reason(error: BaseException) -> str:
-    """The innermost reason of a chain of network errors, in one piece."""
-    reason = getattr(error.args[0] if error.args else error, "reason", None) or error
-    return str(reason).rpartition(": ")[2]
+def _check_bytes(folder: str, origin: Origin) -> None:
+    """Compare an archive with what is stated of it."""
+    file = origin.files[0]
+    with storage.open_read(storage.join(folder, file.name)) as opened:
+        sha256 = hashlib.sha256()
+        while block := opened.read(_BLOCK):
+            sha256.update(block)
+    if sha256.hexdigest() != origin.sha256:
+        raise mismatch(origin, file.bytes, sha256.hexdigest())

@@ -1,7 +1,5 @@
 """What a `--source` means: which files there are to fetch, from where, and what is known of them before."""
 
-import tarfile
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
@@ -11,6 +9,7 @@ from contracts.dataset import Source
 from contracts.errors import InputError
 from contracts.storage import FileInfo
 from datapipeline.download import catalogue
+from datapipeline.download.archive import check_archive
 
 
 @dataclass(frozen=True)
@@ -25,8 +24,29 @@ class Origin:
     """Sizes and checksums as far as they are known: over HTTP, 0 bytes means that nobody stated them."""
     address: str = ""
     sha256: str | None = None
+    """Hexadecimal, of the only file, where somebody stated it."""
+    place: str = ""
+    """The folder inside the output that the files go to; empty: the output itself."""
     licence: str | None = None
     citation: str | None = None
+
+    @property
+    def is_archive(self) -> bool:
+        """Whether it is one file; else it is a folder."""
+        return self.uri != self.folder
+
+    @property
+    def name(self) -> str:
+        """What it is called where it isn't alone: an archive's file name, a folder's last part."""
+        return self.files[0].name if self.is_archive else storage.last_part(self.uri)
+
+    def target(self, output: str) -> str:
+        """The folder that the files are put into."""
+        return storage.join(output, self.place) if self.place else output
+
+    def placed(self) -> dict[str, FileInfo]:
+        """The files by their names in the output."""
+        return {f"{self.place}/{file.name}" if self.place else file.name: file for file in self.files}
 
 
 def find(source: str, folder: Path) -> Origin:
@@ -46,22 +66,6 @@ def find(source: str, folder: Path) -> Origin:
     if Path(source).exists():
         return _in_storage(Path(source).resolve().as_posix())
     raise catalogue.unknown(source, folder)
-
-
-def check_archive(path: str | Path, name: str) -> None:
-    """Refuse a file that is neither zip nor tar, by its content; `name` is for the message."""
-    with storage.open_read(str(path)) as file:
-        if zipfile.is_zipfile(file):
-            return
-        file.seek(0)
-        if tarfile.is_tarfile(file):
-            return
-        file.seek(0)
-        start = file.read(20)
-    raise InputError(
-        f"{name} is no archive (expected zip, tar or tar.gz; it starts with {start!r}): "
-        "name an archive, or a folder of images in class folders"
-    )
 
 
 def _is_http(source: str) -> bool:
@@ -100,7 +104,7 @@ def _in_storage(uri: str) -> Origin:
     if storage.exists(uri):
         check_archive(uri, uri)
         return Origin(uri, uri.rpartition("/")[0] or "/", (storage.stat(uri),))
-    files = tuple(file for file in storage.list_files(uri) if not _is_junk(file.name))
+    files = tuple(file for file in storage.list_files(uri) if not is_junk(file.name))
     if not files:
         raise InputError(f"{uri} holds no files: name a folder of images in class folders, or an archive")
     for file in files:
@@ -109,7 +113,7 @@ def _in_storage(uri: str) -> Origin:
     return Origin(uri, uri, files)
 
 
-def _is_junk(name: str) -> bool:
+def is_junk(name: str) -> bool:
     """Whether a file is what desktops leave behind, or the document of a raw folder that is a source."""
     parts = name.split("/")
     hidden = any(part.startswith(".") for part in parts)

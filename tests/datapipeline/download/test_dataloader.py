@@ -1,21 +1,19 @@
 """The real command over every kind of source, and what it refuses."""
 
 import hashlib
-import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import tarfile
-import zipfile
 
 import pytest
 
 from contracts import storage
 from contracts.dataset import Source
-from contracts.errors import InputError, StageError
-from datapipeline.download import catalogue, fetch
+from contracts.errors import InputError
+from datapipeline.download import catalogue
 from datapipeline.download.dataloader import dataloader
 
 COMMAND = [sys.executable, "-m", "datapipeline.download.dataloader"]
@@ -29,14 +27,6 @@ def run(source, output, *more):
 
 def events(result):
     return [json.loads(line)["event"] for line in result.stderr.splitlines() if line.startswith("{")]
-
-
-def zipped(**members):
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, data in members.items():
-            archive.writestr(f"{name}/0.png", data)
-    return buffer.getvalue()
 
 
 def names(output):
@@ -82,7 +72,8 @@ class TestCommand:
         data = storage.read_bytes(storage.join(output, "digits.zip"))
         assert hashlib.sha256(data).hexdigest() == entry.sha256
         source = Source.read(output)
-        assert (source.dataset, source.uri, source.licence) == ("some", "catalogue:digits", "CC BY 4.0")
+        (origin,) = source.origins
+        assert (source.dataset, origin.uri, origin.licence) == ("some", "catalogue:digits", "CC BY 4.0")
         written = storage.stat(storage.join(output, "source.json")), source
 
         again = run("digits", output)
@@ -133,7 +124,7 @@ class TestCommand:
         assert message in result.stderr
         assert not (tmp_path / "raw").exists()
 
-    def test_another_catalogue(self, tmp_path):
+    def test_another_catalogue(self, tmp_path, zipped):
         (tmp_path / "moths.zip").write_bytes(data := zipped(atlas=b"1", luna=b"2"))
         (tmp_path / "moths.toml").write_text(
             f'description = "moths"\nurl = "moths.zip"\nbytes = {len(data)}\n'
@@ -198,7 +189,7 @@ class TestFolder:
 
 class TestArchive:
     @pytest.mark.parametrize("name", ["x.zip", "x.tar", "x.tar.gz", "x.tgz", "no-ending"])
-    def test_it_is_copied_as_it_is(self, tmp_path, photos, output, name):
+    def test_it_is_copied_as_it_is(self, tmp_path, photos, output, name, zipped):
         archive = tmp_path / name
         if "tar" in name or "tgz" in name:
             with tarfile.open(archive, "w:gz" if "gz" in name else "w") as file:
@@ -209,7 +200,7 @@ class TestArchive:
         assert names(output) == sorted([name, "source.json"])
         assert storage.read_bytes(storage.join(output, name)) == archive.read_bytes()
 
-    def test_of_a_bucket(self, bucket, output):
+    def test_of_a_bucket(self, bucket, output, zipped):
         storage.write_bytes(f"{bucket}/up/x.zip", data := zipped(a=b"1"))
         dataloader(f"{bucket}/up/x.zip", output)
         assert storage.read_bytes(storage.join(output, "x.zip")) == data
@@ -217,7 +208,7 @@ class TestArchive:
         with pytest.raises(InputError, match="is no archive"):
             dataloader(f"{bucket}/up/x.txt", output)
 
-    def test_the_copy_is_safe_from_a_replaced_original(self, tmp_path):
+    def test_the_copy_is_safe_from_a_replaced_original(self, tmp_path, zipped):
         archive, output = tmp_path / "x.zip", str(tmp_path / "raw")
         archive.write_bytes(zipped(a=b"1"))
         dataloader(str(archive), output)
@@ -225,89 +216,6 @@ class TestArchive:
         os.replace(tmp_path / "new.zip", archive)  # noqa: PTH105
         dataloader(str(archive), output)
         assert storage.read_bytes(storage.join(output, "x.zip")) == data
-
-
-class TestHttp:
-    @pytest.fixture(autouse=True)
-    def no_waiting(self, monkeypatch):
-        monkeypatch.setattr(fetch.time, "sleep", lambda seconds: None)
-
-    def entry(self, tmp_path, address, data, sha256=None):
-        (tmp_path / "moths.toml").write_text(
-            f'description = "moths"\nurl = "{address}/x.zip"\nbytes = {len(data)}\n'
-            f'licence = "CC0"\ncitation = "me"\nsha256 = "{sha256 or hashlib.sha256(data).hexdigest()}"\n'
-        )
-        return tmp_path
-
-    def test_an_address_and_a_catalogue_entry(self, tmp_path, loopback, output):
-        data, asked = zipped(a=os.urandom(2_500_000)), []
-        address = loopback(lambda request, body: (asked.append(request.path), (200, {}, data))[1])
-        source = dataloader(f"{address}/some%20photos.zip?x=1", output)
-        assert source.uri == f"{address}/some%20photos.zip?x=1"
-        assert storage.read_bytes(storage.join(output, "some photos.zip")) == data
-        dataloader(f"{address}/some%20photos.zip?x=1", output)
-        assert len(asked) == 1, "up to date, so nothing is asked"
-
-        source = dataloader("moths", output + "-2", self.entry(tmp_path, address, data))
-        assert (source.uri, source.licence) == (f"{address}/x.zip", "CC0")
-        assert names(output + "-2") == ["source.json", "x.zip"]
-
-    def test_a_password_is_not_written_down(self, tmp_path, loopback):
-        address = loopback(lambda request, body: (200, {}, zipped(a=b"1")))
-        dataloader(f"{address.replace('//', '//me:secret@')}/x.zip", str(tmp_path / "raw"))
-        assert "secret" not in (tmp_path / "raw/source.json").read_text()
-
-    def test_a_wrong_checksum_is_refused(self, tmp_path, loopback, output):
-        data = zipped(a=b"1")
-        address = loopback(lambda request, body: (200, {}, data))
-        with pytest.raises(
-            StageError, match=rf"expected {len(data)} bytes with sha256 0000.*, got {len(data)}"
-        ):
-            dataloader("moths", output, self.entry(tmp_path, address, data, "0" * 64))
-        assert names(output) == []
-
-    def test_an_unknown_address_is_bad_input(self, tmp_path, loopback):
-        address = loopback(lambda request, body: (404, {}, b"gone"))
-        result = run(f"{address}/x.zip", tmp_path / "raw")
-        assert result.returncode == 2
-        assert "x.zip answered 404 Not Found: check the address" in result.stderr.splitlines()[-1]
-        assert names(tmp_path / "raw") == []
-
-    def test_a_page_instead_of_an_archive_is_refused(self, tmp_path, loopback):
-        address = loopback(lambda request, body: (200, {}, b"<!doctype html>Please log in"))
-        with pytest.raises(InputError, match=r"x.zip is no archive.*starts with b'<!doctype html"):
-            dataloader(f"{address}/x.zip", str(tmp_path / "raw"))
-        assert names(tmp_path / "raw") == []
-
-    def test_a_body_that_breaks_off_is_asked_for_again(self, tmp_path, loopback):
-        data, answers = zipped(a=os.urandom(3000)), []
-
-        def answer(request, body):
-            answers.append((request.path, request.headers["Range"]))
-            cut = data if len(answers) == 2 else data[:1000]
-            return 200, {"Content-Length": str(len(data))}, cut
-
-        address = loopback(answer)
-        dataloader(f"{address}/x.zip", str(tmp_path / "raw"))
-        assert (tmp_path / "raw/x.zip").read_bytes() == data
-        answers[:] = [None] * 2
-        with pytest.raises(StageError, match=r"y.zip broke off 3 times"):
-            dataloader(f"{address}/y.zip", str(tmp_path / "other"))
-        assert names(tmp_path / "other") == []
-
-    def test_a_busy_server_is_asked_again(self, tmp_path, loopback):
-        answers = []
-
-        def answer(request, body):
-            answers.append(request.path)
-            return (503, {"Retry-After": "0"}, b"") if len(answers) == 1 else (200, {}, zipped(a=b"1"))
-
-        dataloader(f"{loopback(answer)}/x.zip", str(tmp_path / "raw"))
-        assert len(answers) == 2
-
-    def test_nobody_there(self, tmp_path):
-        with pytest.raises(storage.UnreachableError, match=r"can't be reached: check the address.*refused"):
-            dataloader("http://127.0.0.1:9/x.zip", str(tmp_path / "raw"))
 
 
 def test_a_bucket_that_does_not_exist(tmp_path, bucket):

@@ -1,5 +1,7 @@
 """Shared fixtures: a Cloud Storage emulator over HTTP, and a tiny data set with what is made from it."""
 
+import gc
+import importlib.util
 import socket
 import subprocess
 import sys
@@ -49,6 +51,32 @@ def bucket(gcs_emulator: str) -> str:
     name = f"test-{uuid.uuid4().hex}"
     requests.post(f"{gcs_emulator}/storage/v1/b", json={"name": name}, timeout=10).raise_for_status()
     return f"gs://{name}"
+
+
+@pytest.fixture
+def faulty_gcs(gcs_emulator: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
+    """Put a network with faults before the emulator: `faulty_gcs(seed=0, rate=0.1)` gives the proxy's `.url`.
+
+    From then on this test's storage, and that of the processes it starts, goes through it; `.met` counts the
+    faults. What else it takes, and what it does: tests/faults.py. Mark the test with
+    `filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")`: answers that fail are left unread.
+    """
+    spec = importlib.util.spec_from_file_location("faults", Path(__file__).with_name("faults.py"))
+    assert spec and spec.loader
+    faults = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(faults)
+    proxies = []
+
+    def start(**options: Any) -> Any:
+        proxy = faults.FaultyProxy(gcs_emulator, **options)
+        proxies.append(proxy)
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", proxy.url)
+        return proxy
+
+    yield start
+    for proxy in proxies:
+        proxy.close()
+    gc.collect()  # Google's client drops failed answers unread: their sockets warn here, not in another test
 
 
 Answer = tuple[int, dict[str, str], bytes]

@@ -9,19 +9,15 @@ from pathlib import Path
 import docker
 import pytest
 
+from datapipeline.download.dataloader import dataloader
+from datapipeline.records.build_records import BuildConfig, build_records
+from datapipeline.records.process import ProcessConfig, process
+
 pytestmark = pytest.mark.containers
 
 SDK = "apache/beam_python3.12_sdk:2.77.0"
 HERE = Path(__file__).parent
 DOCKERFILE = "src/datapipeline/records/Dockerfile"
-TASKS = HERE.parent / "datapipeline/records/beam_tasks.py"
-START = """
-import sys
-from beam_tasks import make
-from datapipeline.records.beam_runner import run
-shards = run(make, 3, ["a", "b"], name=str, results="results", runner="PortableRunner", options=sys.argv[1:])
-print(sorted(shard.name for shard in shards))
-"""
 CONNECT = "import socket; socket.create_connection(('localhost', 50000), 5)"
 WORKERS = ("--job_endpoint=embed", "--environment_type=EXTERNAL", "--environment_config=localhost:50000")
 
@@ -64,7 +60,6 @@ def targets(engine, sdk, pytestconfig):
 @pytest.fixture
 def run(engine, targets, tmp_path):
     """Run the beam image on `tmp_path` as /work, to its end; what it wrote."""
-    shutil.copy(TASKS, tmp_path)
 
     def run(*arguments, **options):
         return engine.containers.run(
@@ -73,7 +68,6 @@ def run(engine, targets, tmp_path):
             **{
                 "user": f"{os.getuid()}:{os.getgid()}",
                 "volumes": {str(tmp_path): {"bind": "/work", "mode": "rw"}},
-                "environment": {"PYTHONPATH": "/app/src:/work"},
                 "network_mode": "host",
                 "stderr": True,
                 "remove": True,
@@ -115,7 +109,24 @@ def test_to_a_runner_it_is_a_worker(run):
         run("--id=1")
 
 
-def test_it_does_the_work_of_a_job_that_it_starts_itself(run, worker_pool):
-    said = run("-c", START, *WORKERS, entrypoint="python").decode()
-    assert said == "['a', 'b']\n"
+@pytest.fixture
+def interim(tmp_path):
+    """The digits, processed, in `tmp_path`."""
+    raw, interim = str(tmp_path / "raw/digits"), str(tmp_path / "interim/digits")
+    dataloader("digits", raw)
+    process(raw, interim, ProcessConfig())
+    return interim
+
+
+def test_workers_in_containers_make_the_same_bytes(run, worker_pool, interim, tmp_path):
+    folders = ("--input", "interim/digits", "--output", "processed/digits", "--shards", "2")
+    said = run(*folders, "--runner", "PortableRunner", *WORKERS).decode()
+    assert '"event": "sharded"' in said
+    assert '"event": "beam"' not in said
     assert b"Starting worker with command" in worker_pool.logs()
+    build_records(interim, str(tmp_path / "here"), BuildConfig(shards=2))
+    assert _contents(tmp_path / "processed/digits") == _contents(tmp_path / "here")
+
+
+def _contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TextIO, cast
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import google_crc32c
@@ -34,6 +35,8 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
+    """What is sent back; HOST in a header's value becomes this server's address."""
+
     status: str = "200 OK"
     body: bytes | memoryview = b""
     headers: dict[str, str] = field(default_factory=dict)
@@ -153,24 +156,29 @@ class Connection(asyncio.BufferedProtocol):
         self.tasks: set[asyncio.Task[None]] = set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        """Keep the way back."""
+        self.transport = cast(asyncio.Transport, transport)
 
     def pause_writing(self) -> None:
+        """Wait: the client reads more slowly than we write."""
         self.writable.clear()
 
     def resume_writing(self) -> None:
+        """Go on."""
         self.writable.set()
 
     def connection_lost(self, _error: Exception | None) -> None:
+        """Drop the answers that nobody waits for."""
         for task in self.tasks:
             task.cancel()
 
     def get_buffer(self, _hint: int) -> memoryview:
+        """Where the next bytes belong: the head's buffer or the body itself."""
         into = self.head if self.request is None else self.request.body
         return memoryview(into)[self.filled :]
 
     def buffer_updated(self, count: int) -> None:
+        """Answer as soon as a request is whole."""
         self.filled += count
         if self.request is None:
             end = self.head.find(b"\r\n\r\n", 0, self.filled)
@@ -219,9 +227,8 @@ def serving(latency: float = 0.0) -> Iterator[str]:
     """Run the server in a process of its own; its address."""
     command = [sys.executable, "-m", "benchmarks.loopback_gcs", str(latency)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout
         try:
-            yield server.stdout.readline().strip()
+            yield cast(TextIO, server.stdout).readline().strip()
         finally:
             server.kill()
 

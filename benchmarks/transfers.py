@@ -1,7 +1,7 @@
 """How fast files cross to and from Cloud Storage: this project against Google's own ways and a bare stream.
 
 Every contest runs against one bare loopback server (`benchmarks.loopback_gcs`), its ways in rotated order; a
-way's time is the median of its runs. `PYTHONPATH=src:. python -m benchmarks.transfers` prints a Markdown table.
+way's time is the median of its runs. `PYTHONPATH=src:. python -m benchmarks.transfers` prints a table.
 """
 
 import argparse

@@ -81,14 +81,19 @@ def write_bytes(uri: str, data: bytes, *, if_generation_match: int | None = None
 
 
 def open_read(uri: str) -> BinaryIO:
-    """Open a file for reading; seekable, so zipfile can read a member of a large object by ranged reads."""
+    """Open a file for reading; seekable, so zipfile can read a member of a large object by ranged reads.
+
+    What is read this way has the length that it should, but Cloud Storage has no checksum of a part: whoever
+    reads has its own, as a zip's members have.
+    """
     return _backend(uri).open_read(uri)
 
 
 def writing(uri: str) -> AbstractContextManager[Path]:
     """Give a temporary local path to write to, and publish it under `uri` when the block ends well.
 
-    When it ends with an exception, nothing is published and the temporary file is gone.
+    An empty file is there already, locked: write in place (`open("wb")`), don't put another in its place. When
+    the block ends with an exception, nothing is published and the temporary file is gone.
     """
     return _backend(uri).writing(uri)
 

@@ -57,6 +57,11 @@ def existing(uri: str) -> Any:
 
 def read(uri: str) -> bytes:
     """An object's bytes."""
+    with translated(uri):
+        handle(uri)  # which says what is wrong with a bucket
+        came = gcs_wire.get(*uris.split_bucket(uri))
+    if came and checksum(came[0]) == came[1]:
+        return came[0]
 
     def attempt() -> bytes:
         with translated(uri):
@@ -71,8 +76,14 @@ def read(uri: str) -> bytes:
 
 
 def write(uri: str, data: bytes, if_generation_match: int | None) -> FileInfo:
-    """Publish bytes as an object."""
+    """Publish bytes as an object: a few by a bare request if that succeeds."""
     crc32c = checksum(data)
+    if len(data) <= gcs_wire.SMALL and if_generation_match is None:
+        with translated(uri):
+            handle(uri)
+            stored = gcs_wire.put(*uris.split_bucket(uri), _kind(uri), data, crc32c)
+        if stored and stored.crc32c == crc32c:
+            return stored
 
     def attempt() -> FileInfo:
         with translated(uri):
@@ -92,14 +103,9 @@ def write(uri: str, data: bytes, if_generation_match: int | None) -> FileInfo:
 
 
 def send(path: Path, uri: str) -> FileInfo:
-    """Publish a local file as an object: a small one by a bare request if that succeeds."""
+    """Publish a local file as an object."""
     if path.stat().st_size <= gcs_wire.SMALL:
-        data = path.read_bytes()
-        crc32c = checksum(data)
-        with translated(uri):
-            handle(uri)  # which says what is wrong with a bucket
-            stored = gcs_wire.put(*uris.split_bucket(uri), _kind(uri), data, crc32c)
-        return stored if stored and stored.crc32c == crc32c else write(uri, data, None)
+        return write(uri, path.read_bytes(), None)
 
     def attempt() -> FileInfo:
         crc32c = local.checksum(path)
@@ -117,9 +123,9 @@ def receive(uri: str, path: Path, listed: FileInfo | None = None) -> None:
     """Fill a temporary file with an object; `listed` saves a request where a listing told of it."""
     if listed and listed.bytes <= gcs_wire.SMALL:
         with translated(uri):
-            data = gcs_wire.get(*uris.split_bucket(uri))
-        if data is not None and checksum(data) == listed.crc32c:
-            path.write_bytes(data)
+            came = gcs_wire.get(*uris.split_bucket(uri))
+        if came and checksum(came[0]) == listed.crc32c:
+            path.write_bytes(came[0])
             return
 
     def attempt() -> None:

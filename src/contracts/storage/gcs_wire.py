@@ -7,6 +7,7 @@ credentials, waits, retries and knows what every failure means.
 
 import json
 import os
+import re
 import secrets
 from functools import cache
 from typing import Any, NamedTuple
@@ -40,11 +41,15 @@ class _Wire(NamedTuple):
     refresh: Any
 
 
-def get(bucket: str, name: str) -> bytes | None:
-    """Ask for an object's bytes as they are stored; whoever asks compares their checksum."""
+def get(bucket: str, name: str) -> tuple[bytes, str | None] | None:
+    """Ask for an object's bytes as they are stored; with them, the crc32c that the server tells."""
     path = f"/download/storage/v1/b/{bucket}/o/{quote(name, safe='')}?alt=media"
     # Without it, Cloud Storage would decode what was stored with a content encoding.
-    return _answer("GET", path, {"Accept-Encoding": "gzip"}, None)
+    response = _answer("GET", path, {"Accept-Encoding": "gzip"}, None)
+    if response is None:
+        return None
+    told = re.search(r"crc32c=([^, ]+)", response.headers.get("X-Goog-Hash", ""))
+    return response.data, told and told[1]
 
 
 def put(bucket: str, name: str, kind: str, data: bytes, crc32c: str) -> FileInfo | None:
@@ -59,11 +64,14 @@ def put(bucket: str, name: str, kind: str, data: bytes, crc32c: str) -> FileInfo
     )
     headers = {"Content-Type": f"multipart/related; boundary={boundary}"}
     path = f"/upload/storage/v1/b/{bucket}/o?uploadType=multipart&name={quote(name, safe='')}"
-    stored = _answer("POST", path, headers, body)
-    if stored is None:
+    response = _answer("POST", path, headers, body)
+    if response is None:
         return None
-    told = json.loads(stored)
-    return FileInfo(name.rsplit("/", 1)[-1], int(told["size"]), told["crc32c"], int(told["generation"]))
+    try:
+        told = json.loads(response.data)
+        return FileInfo(name.rsplit("/", 1)[-1], int(told["size"]), told["crc32c"], int(told["generation"]))
+    except (ValueError, KeyError, TypeError):  # not Cloud Storage, but a proxy's own page
+        return None
 
 
 def get_range(bucket: str, name: str, first: int, last: int, file: int) -> int | None:
@@ -83,12 +91,12 @@ def get_range(bucket: str, name: str, first: int, last: int, file: int) -> int |
     return crc if position == last + 1 else None
 
 
-def _answer(method: str, path: str, headers: dict[str, str], body: bytes | None) -> bytes | None:
+def _answer(method: str, path: str, headers: dict[str, str], body: bytes | None) -> Any | None:
     try:
         response = _asked(method, path, headers, body)
     except urllib3.exceptions.HTTPError:
         return None
-    return response.data if response.status == requests.codes.ok else None
+    return response if response.status == requests.codes.ok else None
 
 
 def _asked(method: str, path: str, headers: dict[str, str], body: bytes | None, **how: Any) -> Any:

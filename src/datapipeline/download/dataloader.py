@@ -5,8 +5,7 @@ Out: the same bytes in the output folder; an archive is never unpacked.
 """
 
 import errno
-import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,16 +13,14 @@ from typing import Annotated
 
 import typer
 
-from contracts import options, storage
-from contracts.console import log, run_app
-from contracts.dataset import Source, SourceOrigin
+from contracts import options
+from contracts.console import run_app
+from contracts.dataset import Source
 from contracts.errors import StageError
 from contracts.lock import locked
 from datapipeline.download import catalogue, standing
-from datapipeline.download.fetch import fetch, reuse
-from datapipeline.download.origin import Origin
+from datapipeline.download.filling import fill
 from datapipeline.download.sources import find_all
-from datapipeline.download.standing import Unfinished
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -99,80 +96,7 @@ def dataloader(
     wanted = find_all([source] if isinstance(source, str) else source, output, catalogue, sha256)
     standing.listing(output)  # refuses a file
     with locked(output), _room_told(output):
-        return _fill(wanted, output, began)
-
-
-def _fill(wanted: list[Origin], output: str, began: datetime) -> Source:
-    there, known = standing.listing(output), standing.known_origins(output)
-    stale = standing.stale(known, wanted, there, output)
-    current = {one.uri for one in wanted if standing.is_current(known.get(one.uri), one, there)}
-    if Source.file_name in there and not stale and known.keys() == {one.uri for one in wanted} == current:
-        return _up_to_date(output)
-    _take_back(known, wanted, stale, output)
-    for one in wanted:
-        if one.uri not in current:
-            known = {**known, one.uri: _bring(one, known.get(one.uri), output, began)}
-            _document(Unfinished, known.values(), output).write(output)
-    _delete(stale, output)
-    document = _document(Source, [known[one.uri] for one in wanted], output)
-    document.write(output)
-    storage.delete(storage.join(output, Unfinished.file_name))
-    if not storage.is_remote(output):
-        _tidy(output)
-    log("fetched", output=output, files=len(document.files), bytes=sum(file.bytes for file in document.files))
-    return document
-
-
-def _up_to_date(output: str) -> Source:
-    if storage.exists(unfinished := storage.join(output, Unfinished.file_name)):
-        storage.delete(unfinished)
-    document = Source.read(output)
-    uris = [one.uri for one in document.origins]
-    log("up to date", output=output, sources=uris, files=len(document.files))
-    return document
-
-
-def _take_back(known: dict[str, SourceOrigin], wanted: list[Origin], stale: list[str], output: str) -> None:
-    """Take back the promise of `source.json`, but keep what is ours in mind; drop what has no source now."""
-    if known:
-        _document(Unfinished, known.values(), output).write(output)
-    storage.delete(storage.join(output, Source.file_name))
-    uris = {one.uri for one in wanted}
-    dropped = {file.name for one in known.values() if one.uri not in uris for file in one.files}
-    _delete([name for name in stale if name in dropped], output)
-
-
-def _bring(one: Origin, known: SourceOrigin | None, output: str, began: datetime) -> SourceOrigin:
-    log("fetching", source=one.uri, output=one.target(output), licence=one.licence)
-    if known:
-        reuse(known, one, output)
-    return SourceOrigin(
-        uri=one.uri,
-        licence=one.licence,
-        citation=one.citation,
-        fetched_at=began,
-        folder=one.place,
-        files=fetch(one, output),
-    )
-
-
-def _document(kind: type[Source], origins: Iterable[SourceOrigin], output: str) -> Source:
-    return kind(dataset=storage.last_part(output), origins=tuple(origins))
-
-
-def _delete(names: list[str], output: str) -> None:
-    for name in names:
-        storage.delete(storage.join(output, name))
-
-
-def _tidy(output: str) -> None:
-    """Remove what killed runs left under hidden names, and folders that hold nothing any more."""
-    for folder, _, names in os.walk(output, topdown=False):
-        for name in names:
-            if name.startswith(".") and name.endswith(".partial"):
-                Path(folder, name).unlink()
-        if folder != output and not any(Path(folder).iterdir()):
-            Path(folder).rmdir()
+        return fill(wanted, output, began)
 
 
 @contextmanager

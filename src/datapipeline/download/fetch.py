@@ -55,10 +55,9 @@ def reuse(known: SourceOrigin, origin: Origin, output: str) -> None:
     """
     if storage.is_remote(output) or origin.is_archive:
         return
-    # The deepest first: where a folder holds one of its own name, a new name can be another file's old one.
-    for name in sorted((file.name for file in origin.files), key=lambda name: -name.count("/")):
-        old, new = Path(output, known.folder, name), Path(output, origin.place, name)
-        if old != new and old.is_file() and not new.exists():
+    for file in origin.files:
+        old, new = Path(output, known.folder, file.name), Path(output, origin.place, file.name)
+        if old.is_file() and not new.exists():
             _linked(old, new)
 
 

@@ -1,0 +1,122 @@
+"""What to look at first, in plain words."""
+
+from collections.abc import Iterator
+from typing import Final, Literal, NamedTuple
+
+from contracts.dataset import Manifest
+from datapipeline.records.report.balance import FEW, Balance, ratio
+from datapipeline.records.report.names import shown
+from datapipeline.records.report.outliers import Outliers
+from datapipeline.records.report.refused import LOOKS_THE_SAME, Refused
+from datapipeline.records.report.shapes import Shapes
+
+UNBALANCED: Final = 3.0
+"""Ratio of the largest class over the smallest that is worth a word; at three times that, a warning."""
+
+_SHOWN: Final = 3
+
+_ODD: Final = {
+    "dark": "much darker than most",
+    "bright": "much brighter than most",
+    "blurred": "much blurrier than most",
+    "long": "over three times as long as wide: a square crop loses most",
+}
+
+
+class Finding(NamedTuple):
+    """One sentence."""
+
+    level: Literal["warning", "note"]
+    text: str
+    section: str
+    """The id of the page's section that shows it."""
+
+
+def findings(
+    manifest: Manifest, classes: Balance, odd: Outliers, rejected: Refused, sizes: Shapes
+) -> list[Finding]:
+    """What is worth a look; warnings come first."""
+    everything = [
+        *_labels(manifest),
+        *_classes(classes),
+        *_looks(odd),
+        *_sizes(sizes),
+        *_duplicates(manifest, rejected),
+        *_rejected(rejected),
+    ]
+    return sorted(everything, key=lambda finding: finding.level != "warning")
+
+
+def _labels(manifest: Manifest) -> Iterator[Finding]:
+    count = manifest.conflicts
+    if count:
+        stand = f"{_verb(count, 'look')} the same but {_verb(count, 'stand')} in different classes"
+        yield Finding("warning", f"{_count(count, 'group')} of images {stand}", "conflicts")
+
+
+def _classes(classes: Balance) -> Iterator[Finding]:
+    if classes.ratio >= UNBALANCED:
+        first, last = (shown(row.name, 60) for row in (classes.first, classes.last))
+        counts = f"{classes.first.total:,} against {classes.last.total:,}"
+        text = f"“{first}” has {ratio(classes.ratio)} times the images of “{last}”: {counts}"
+        yield Finding("warning" if classes.ratio >= 3 * UNBALANCED else "note", text, "classes")
+    few = classes.few_to_test
+    if few:
+        names = ", ".join(f"“{shown(name, 40)}”" for name in few[:_SHOWN])
+        more = f" and {_count(len(few) - _SHOWN, 'more class')}" if len(few) > _SHOWN else ""
+        have = "has" if len(few) == 1 else "have"
+        text = f"{names}{more} {have} fewer than {FEW} images in test: their scores will say little"
+        yield Finding("note", text, "classes")
+
+
+def _looks(odd: Outliers) -> Iterator[Finding]:
+    if odd.flat:
+        show = f"{_count(odd.flat, 'image')} {_verb(odd.flat, 'show')}"
+        yield Finding("warning", f"{show} nothing but one colour or a smooth shade", "outliers")
+    for strip in odd.strips:
+        if strip.total:
+            are = f"{_count(strip.total, 'image')} {_are(strip.total)}"
+            yield Finding("note", f"{are} {_ODD[strip.key]}", "outliers")
+
+
+def _sizes(sizes: Shapes) -> Iterator[Finding]:
+    least, _, median, *_ = next(numbers for name, numbers in sizes.table if name == "shorter side")
+    if median >= 4 * least:
+        text = f"The smallest image has a shorter side of {least} pixels, where {median} are usual"
+        yield Finding("note", text, "sizes")
+
+
+def _duplicates(manifest: Manifest, rejected: Refused) -> Iterator[Finding]:
+    count = manifest.duplicates
+    if count:
+        share = f" ({100 * count / manifest.images:.1f}%)" if count >= 0.001 * manifest.images else ""
+        exact = manifest.near_duplicates == "ignore"
+        same = f"{_are(count)} an exact copy of" if exact else f"{_verb(count, 'look')} the same as"
+        text = f"{_count(count, 'image')}{share} {same} another; all such stay on one side of the split"
+        yield Finding("note", text, "duplicates" if count > manifest.conflicts else "conflicts")
+    dropped = dict(rejected.kinds).get(LOOKS_THE_SAME, 0)
+    if dropped:
+        were = "was" if dropped == 1 else "were"
+        text = f"{_count(dropped, 'image')} {were} dropped, as another looks the same"
+        yield Finding("note", text, "rejected")
+
+
+def _rejected(rejected: Refused) -> Iterator[Finding]:
+    kinds = [(kind, count) for kind, count in rejected.kinds if kind != LOOKS_THE_SAME]
+    if kinds:
+        reasons = ", ".join(f"{count:,} {shown(kind, 60)}" for kind, count in kinds[:_SHOWN])
+        more = f", and {_count(len(kinds) - _SHOWN, 'other reason')}" if len(kinds) > _SHOWN else ""
+        yield Finding("note", f"Rejected files: {reasons}{more}", "rejected")
+
+
+def _count(number: int, noun: str) -> str:
+    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{number:,} {noun if number == 1 else plural}"
+
+
+def _verb(number: int, verb: str) -> str:
+    return f"{verb}s" if number == 1 else verb
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"

@@ -1,0 +1,54 @@
+"""A sheet of samples for each class."""
+
+import sqlite3
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from contracts.dataset import SPLITS, Manifest
+from datapipeline.records.report.picture import COLUMNS, Picture, pictures
+
+_PICTURES: Final = 200
+_PER_CLASS: Final = 10
+
+
+class ClassSamples(NamedTuple):
+    """Some images of one class."""
+
+    name: str
+    total: int
+    images: list[Picture]
+
+
+class Sheet(NamedTuple):
+    """Samples of classes, in the order of their names."""
+
+    classes: list[ClassSamples]
+    per_class: int
+    """Images that each class has at most."""
+
+    def pictures(self) -> Iterator[Picture]:
+        """All that it shows."""
+        for samples in self.classes:
+            yield from samples.images
+
+
+def samples(sql: sqlite3.Connection, manifest: Manifest) -> Sheet:
+    """Take a few images of every class, or of classes here and there if there are too many.
+
+    They come in the order of their hashes, which is as good as drawn, and the same every time.
+    """
+    names = manifest.class_names
+    shown = min(len(names), _PICTURES)
+    per_class = max(1, min(_PER_CLASS, _PICTURES // len(names)))
+    query = f"SELECT {COLUMNS} FROM image WHERE class_name = ? ORDER BY sha256, path LIMIT ?"
+    return Sheet(
+        [
+            ClassSamples(
+                name,
+                sum(manifest.counts[split][name] for split in SPLITS),
+                pictures(sql, query, (name, per_class)),
+            )
+            for name in (names[index * len(names) // shown] for index in range(shown))
+        ],
+        per_class,
+    )

@@ -1,7 +1,7 @@
 """Fill an output folder with the files of its origins, whatever it held of them before.
 
-`source.json` stands there only while all is whole. In between, `Unfinished` says which files are ours, so that
-a run that was killed anywhere, or a changed list of sources, fetches what is missing and no more.
+`source.json` stands there only while all is whole. In between, `Unfinished` says which files are ours, so
+that a run that was killed anywhere, or a changed list of sources, fetches what is missing and no more.
 """
 
 import os

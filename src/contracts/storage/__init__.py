@@ -2,8 +2,9 @@
 
 A final name means a whole, verified file: local files are written beside it under a temporary name, synced
 and renamed; objects appear whole, with their crc32c checked by the server and by us. Bytes that were damaged
-on the way are transferred again; those of a ranged read (`open_read`) alone can't be checked. What a killed run
-left under temporary names is removed by the next write to that folder. Checksums are crc32c, in the form Cloud Storage gives: base64 of the big-endian 32 bits. STORAGE_EMULATOR_HOST is honoured.
+on the way are transferred again; only those of a ranged read (`open_read`) can't be checked. What a killed
+run left under temporary names goes with the next write to that folder. Checksums are crc32c, in the form of
+Cloud Storage: base64 of the big-endian 32 bits. STORAGE_EMULATOR_HOST is honoured.
 """
 
 from contracts.storage.files import (

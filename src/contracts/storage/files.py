@@ -92,8 +92,8 @@ def open_read(uri: str) -> BinaryIO:
 def writing(uri: str) -> AbstractContextManager[Path]:
     """Give a temporary local path to write to, and publish it under `uri` when the block ends well.
 
-    An empty file is there already, locked: write in place (`open("wb")`), don't put another in its place. When
-    the block ends with an exception, nothing is published and the temporary file is gone.
+    An empty file is there already, locked: write in place (`open("wb")`), don't put another in its place.
+    When the block ends with an exception, nothing is published and the temporary file is gone.
     """
     return _backend(uri).writing(uri)
 

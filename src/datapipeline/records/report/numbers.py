@@ -2,6 +2,7 @@
 
 import math
 import sqlite3
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 _NORMAL: Final = 1.4826
@@ -13,13 +14,22 @@ def add_functions(sql: sqlite3.Connection) -> None:
     sql.create_function("log_of", 1, math.log, deterministic=True)
 
 
-def quantile(sql: sqlite3.Connection, expression: str, share: float) -> Any:
-    """The value that `share` of all images, from 0 to 1, don't exceed."""
+def quantiles(sql: sqlite3.Connection, expression: str, shares: Sequence[float]) -> list[Any]:
+    """The values that these shares of all images, from 0 to 1 and ascending, don't exceed."""
+    count = sql.execute("SELECT COUNT(*) FROM image").fetchone()[0]
+    places = [int((count - 1) * share) + 1 for share in shares]
     query = (
-        f"SELECT {expression} FROM image ORDER BY 1"
-        " LIMIT 1 OFFSET (SELECT CAST((COUNT(*) - 1) * ? AS INTEGER) FROM image)"
+        f"SELECT place, value FROM (SELECT value, ROW_NUMBER() OVER (ORDER BY value) AS place"
+        f" FROM (SELECT {expression} AS value FROM image))"
+        f" WHERE place IN ({', '.join(map(str, places))})"
     )
-    return sql.execute(query, (share,)).fetchone()[0]
+    found = dict(sql.execute(query).fetchall())
+    return [found[place] for place in places]
+
+
+def median(sql: sqlite3.Connection, expression: str) -> float:
+    """The lower median of an expression over all images."""
+    return float(quantiles(sql, expression, [0.5])[0])
 
 
 class Spread(NamedTuple):
@@ -32,8 +42,8 @@ class Spread(NamedTuple):
 
 def spread(sql: sqlite3.Connection, expression: str) -> Spread:
     """Measure the spread of an expression over all images."""
-    median = float(quantile(sql, expression, 0.5))
-    return Spread(median, _NORMAL * float(quantile(sql, f"ABS({expression} - {median!r})", 0.5)))
+    middle = median(sql, expression)
+    return Spread(middle, _NORMAL * median(sql, f"ABS({expression} - {middle!r})"))
 
 
 class Bar(NamedTuple):

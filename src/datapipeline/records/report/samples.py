@@ -40,15 +40,18 @@ def samples(sql: sqlite3.Connection, manifest: Manifest) -> Sheet:
     names = manifest.class_names
     shown = min(len(names), _PICTURES)
     per_class = max(1, min(_PER_CLASS, _PICTURES // len(names)))
-    query = f"SELECT {COLUMNS} FROM image WHERE class_name = ? ORDER BY sha256, path LIMIT ?"
-    return Sheet(
-        [
-            ClassSamples(
-                name,
-                sum(manifest.counts[split][name] for split in SPLITS),
-                pictures(sql, query, (name, per_class)),
-            )
-            for name in (names[index * len(names) // shown] for index in range(shown))
-        ],
-        per_class,
+    chosen: dict[str, list[Picture]] = {names[index * len(names) // shown]: [] for index in range(shown)}
+    # One pass over all images: there is no index by class.
+    turns = (
+        "SELECT id, ROW_NUMBER() OVER (PARTITION BY class_name ORDER BY sha256, path) AS turn FROM image"
+        f" WHERE class_name IN ({', '.join('?' * shown)})"
     )
+    ids = f"SELECT id FROM ({turns}) WHERE turn <= {per_class}"
+    query = f"SELECT {COLUMNS} FROM image WHERE id IN ({ids}) ORDER BY class_name, sha256, path"
+    for picture in pictures(sql, query, tuple(chosen)):
+        chosen[picture.class_name].append(picture)
+    return Sheet([ClassSamples(name, _total(manifest, name), chosen[name]) for name in chosen], per_class)
+
+
+def _total(manifest: Manifest, name: str) -> int:
+    return sum(manifest.counts[split][name] for split in SPLITS)

@@ -5,7 +5,7 @@ import sqlite3
 from typing import Final, NamedTuple
 
 from contracts.dataset import Manifest
-from datapipeline.records.report.numbers import Bar, histogram, quantile
+from datapipeline.records.report.numbers import Bar, histogram, quantiles
 
 _CELLS: Final = 36
 _COMMON: Final = 8
@@ -81,7 +81,7 @@ def shapes(sql: sqlite3.Connection, manifest: Manifest) -> Shapes:
         distinct,
         common,
         _map(sql, manifest.median_shorter_side) if distinct > _COMMON else None,
-        [(name, [quantile(sql, column, share) for share in _SHARES]) for name, column in _MEASURES],
+        [(name, quantiles(sql, column, _SHARES)) for name, column in _MEASURES],
         histogram(sql, _RATIO, -widest, widest, _RATIO_BINS),
         [Tick(50 + 50 * _log_ratio(text) / widest, text) for text in _RATIO_TICKS],
         sql.execute(

@@ -8,12 +8,21 @@ from contracts.console import log
 from contracts.errors import StageError
 
 
+class _Retry(urllib3.Retry):
+    """One that says so when it asks again: a pause can be a minute."""
+
+    def sleep(self, response: urllib3.BaseHTTPResponse | None = None) -> None:
+        last = self.history[-1]
+        log("asking again", file=last.url, status=last.status, error=last.error and str(last.error))
+        super().sleep(response)
+
+
 @dataclass(frozen=True)
 class Patience:
     """Pauses grow from nothing over `backoff_factor` to `backoff_max` seconds, each with some jitter."""
 
     ask: urllib3.Retry = field(
-        default_factory=lambda: urllib3.Retry(
+        default_factory=lambda: _Retry(
             total=None,
             connect=2,  # one who isn't there is told of in two seconds
             read=2,

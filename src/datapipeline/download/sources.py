@@ -5,10 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from contracts import storage
-from contracts.dataset import Source
 from contracts.errors import InputError
 from datapipeline.download import origin
-from datapipeline.download.origin import Origin
+from datapipeline.download.origin import Origin, is_junk
 
 _SHA256_DIGITS = 64
 
@@ -48,8 +47,9 @@ def _refuse_overlap(wanted: Origin, output: str) -> None:
 def _refuse_clash(found: list[Origin]) -> None:
     taken: dict[str, Origin] = {}
     for one in found:
-        if one.is_archive and (one.name == Source.file_name or one.name.endswith(".partial")):
-            raise InputError(f"{one.uri}: {one.name} is a name that the output needs itself: rename the file")
+        kept = one.is_archive or len(found) > 1
+        if kept and (is_junk(one.name) or one.name.endswith(".partial")):
+            raise InputError(f"{one.uri}: {one.name} is a name that listings pass over: rename it")
         if len(found) > 1 and one.name in taken:
             raise InputError(
                 f"{taken[one.name].uri} and {one.uri} would both be {one.name} in the output: rename one of "

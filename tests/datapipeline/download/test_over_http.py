@@ -1,5 +1,6 @@
 """Downloads from a server that misbehaves in every way it can; the bytes are right or nothing is there."""
 
+import contextlib
 import hashlib
 import io
 import json
@@ -9,10 +10,13 @@ import signal
 import subprocess
 import sys
 import tarfile
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from contracts import storage
 from contracts.dataset import Source
@@ -335,6 +339,59 @@ class TestAnswers:
         with pytest.raises(StageError, match=rf"has no room for {len(data)} bytes more: make some and run"):
             dataloader(f"{file_server(data).address}/x.zip", str(raw))
         assert not raw.parent.exists()
+
+
+FAULTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "cut": st.integers(0, 6000),
+        "ranges": st.just(False),
+        "etag": st.sampled_from([None, 'W/"same"']),
+        "last_modified": st.just(None),
+        "stated": st.integers(1, 6000),
+        "changes": st.just(True),
+        "canned": st.sampled_from(
+            [(503, {}, b"busy"), (416, {}, b""), (206, {"Content-Range": "bytes 3-5/9"}, b"xyz")]
+        ),
+    },
+)
+
+
+@pytest.mark.usefixtures("no_waiting")
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(FAULTS, max_size=8))
+def test_whatever_the_answers_what_lands_is_one_whole_version(file_server, zipped, faults):
+    versions = [zipped(a=os.urandom(size)) for size in (5000, 4000, 5000, 4500)]
+    dates = [DATE.replace("2000", str(2000 + number)) for number in range(4)]
+    server, left = file_server(versions[0], last_modified=DATE), list(faults)
+
+    def next_answer(server):
+        fault = left.pop(0) if left else {}
+        if fault.get("changes"):
+            server.data = versions[(versions.index(server.data) + 1) % len(versions)]
+        version = versions.index(server.data)
+        server.cut, server.ranges, server.stated = (
+            fault.get("cut"),
+            fault.get("ranges", True),
+            fault.get("stated"),
+        )
+        server.etag = fault.get("etag", f'"{version}"')
+        server.last_modified = fault.get("last_modified", dates[version])
+        server.canned = [fault["canned"]] if "canned" in fault else []
+
+    server.then = next_answer
+    next_answer(server)
+    with tempfile.TemporaryDirectory() as folder:
+        raw = Path(folder, "raw")
+        for _ in range(len(faults) + 1):
+            with contextlib.suppress(InputError, StageError):
+                dataloader(f"{server.address}/x.zip", str(raw))
+                break
+            assert not (raw / "x.zip").exists()
+        else:
+            pytest.fail("the last answers are honest")
+        assert everything(raw) == ["source.json", "x.zip"]
+        assert (raw / "x.zip").read_bytes() in versions
 
 
 def test_two_runs_do_not_write_one_file(raw, file_server, data):

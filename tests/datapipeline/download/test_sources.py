@@ -156,12 +156,14 @@ def test_a_run_killed_at_its_second_source_does_not_fetch_the_first_again(tmp_pa
         (["http://h/a/x.zip", "{tmp}/x.zip"], r"a/x.zip and .*/x.zip would both be x.zip in the output"),
         (["digits", "digits"], "catalogue:digits and catalogue:digits would both be digits.zip"),
         (["{tmp}/moths", "flower"], "did you mean flowers?"),
-        (["http://h/source.json"], "source.json is a name that the output needs itself"),
+        (["http://h/source.json"], "source.json is a name that listings pass over: rename it"),
+        (["digits", "{tmp}/.moths"], r"/.moths: .moths is a name that listings pass over"),
         (["digits", "{tmp}"], "lies in the source"),
     ],
 )
 def test_bad_lists_are_one_clear_line(tmp_path, moths, archive, sources, message):
     fill(tmp_path / "other/moths", "1.png")
+    fill(tmp_path / ".moths", "1.png")
     with pytest.raises(InputError, match=message):
         dataloader([source.format(tmp=tmp_path) for source in sources], str(tmp_path / "raw"))
     assert not (tmp_path / "raw").exists()

@@ -103,9 +103,11 @@ def candidates(hashes: Numbers) -> Iterator[tuple[int, int]]:
             one with others: what they connect stays the same, and a thousand empty images don't make a
             million pairs.
     """
-    firsts = np.flatnonzero(np.diff(hashes, prepend=hashes[:1] - 1)) if len(hashes) else hashes
-    for first, end in zip(firsts, [*firsts[1:], len(hashes)], strict=False):
-        yield from ((int(first), other) for other in range(int(first) + 1, int(end)))
+    firsts = np.flatnonzero(np.diff(hashes, prepend=hashes[:1] - 1))
+    lengths = np.diff(firsts, append=len(hashes))
+    for run in np.flatnonzero(lengths > 1):
+        first = int(firsts[run])
+        yield from ((first, other) for other in range(first + 1, first + int(lengths[run])))
     distinct = hashes[firsts]
     for byte in range(8):
         keys = distinct.view(np.uint8)[byte::8]

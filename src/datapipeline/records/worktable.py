@@ -13,7 +13,8 @@ _SETTINGS: Final = """
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
 PRAGMA temp_store = FILE;
-PRAGMA cache_size = -4096;
+PRAGMA cache_size = -1000;
+PRAGMA temp.cache_size = -1000;
 """
 
 _TABLES: Final = """

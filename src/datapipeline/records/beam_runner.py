@@ -30,7 +30,8 @@ IN_PROCESS: Final = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 """What DirectRunner is here: Beam's own would first fetch Prism, a program in Go, from GitHub."""
 
 _NAMED_HERE: Final = {"direct": IN_PROCESS, "directrunner": IN_PROCESS}
-_ALL_OPTIONS_KNOWN: Final = ("direct", "directrunner", "dataflow", "dataflowrunner")
+_DATAFLOW: Final = ("dataflow", "dataflowrunner")
+_ALL_OPTIONS_KNOWN: Final = (*_NAMED_HERE, *_DATAFLOW)
 """The others take options that only their job server knows."""
 
 
@@ -143,6 +144,7 @@ def _read(beam: ModuleType, runner: str, options: Sequence[str]) -> Any:
             read = PipelineOptions([*options])
             known, every = read.get_all_options(), read.get_all_options(retain_unknown_options=True)
             _check_known(runner, sorted(every.keys() - known.keys()))
+            _check_workers(runner, read)
             return beam.Pipeline(runner=_NAMED_HERE.get(runner.lower(), runner), options=read)
     except SystemExit:  # its parser's way; what it has to say is the last line
         raise InputError(f"--runner {runner}: {said.getvalue().rpartition('error: ')[2].strip()}") from None
@@ -154,6 +156,19 @@ def _check_known(runner: str, unknown: list[str]) -> None:
     # Beam itself drops them with a warning.
     if unknown and runner.lower() in _ALL_OPTIONS_KNOWN:
         raise ValueError(f"there is no option --{unknown[0]}, neither here nor of Beam")
+
+
+def _check_workers(runner: str, read: Any) -> None:
+    # Else it is found out minutes later, by every worker for itself.
+    from apache_beam.options.pipeline_options import SetupOptions, WorkerOptions
+
+    setup = read.view_as(SetupOptions)
+    brought = read.view_as(WorkerOptions).sdk_container_image or setup.setup_file or setup.extra_packages
+    if runner.lower() in _DATAFLOW and not brought:
+        raise ValueError(
+            "its workers need this code: --sdk_container_image=REGISTRY/beam, built from the target beam of "
+            "src/datapipeline/records/Dockerfile"
+        )
 
 
 def _results(planned: Any, inbox: Inbox, runner: str) -> Iterator[Shard]:

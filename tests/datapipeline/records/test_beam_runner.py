@@ -134,7 +134,8 @@ def test_what_a_task_raises_arrives_as_one_line(build, task, error, message, run
         (["DirectRunner", "--qualty=80"], "there is no option --qualty, neither here nor of Beam"),
         (["DirectRunner", "--direct_num_workers=x"], "--direct_num_workers: invalid int value: 'x'"),
         (["FastRunner"], "Unexpected pipeline runner: FastRunner. Valid values are DataflowRunner"),
-        (["DataflowRunner", "--region=europe-west1"], "Missing required option: project"),
+        (["DataflowRunner", "--region=r"], "its workers need this code: --sdk_container_image=REGISTRY/beam"),
+        (["DataflowRunner", "--sdk_container_image=r/beam"], "Missing required option: project"),
     ],
 )
 def test_what_beam_refuses_is_told(build, runner, message, tmp_path, capfd):

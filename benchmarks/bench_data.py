@@ -51,7 +51,7 @@ class Case(StrEnum):
 
 def main(
     only: Annotated[
-        list[Case] | None, typer.Option(help="Measure this alone and print it; repeatable.")
+        list[Case] | None, typer.Option(help="Measure this alone and write no report; repeatable.")
     ] = None,
     repeats: Annotated[int, typer.Option(min=1, help="Rounds; the report wants 3 or more.")] = 3,
     photos: Annotated[Path | None, typer.Option(help="A zip of photos in class folders.")] = None,
@@ -88,20 +88,22 @@ def main(
     }
     sections = [measured(case, cases[case]) for case in only or Case]
     made_up = [what for what, given in (("photos", photos), ("small images", small)) if given is None]
-    text = document(sections, repeats, made_up)
-    if only:
-        sys.stdout.write(text)
-    else:
+    targets = targets_table(target for section in sections for target in section.targets)
+    sys.stdout.write(f"{targets}\n\n{machine.describe()}\n")
+    if not only:
         REPORT.parent.mkdir(parents=True, exist_ok=True)
-        REPORT.write_text(text)
+        REPORT.write_text(document(sections, repeats, made_up))
         sys.stderr.write(f"wrote {REPORT.relative_to(REPORT.parent.parent.parent)}\n")
 
 
 def measured(case: Case, run: Callable[[Path], Section]) -> Section:
-    """Run a case in a folder of its own."""
+    """Run a case in a folder of its own, and say what came out: a later one may fail."""
     sys.stderr.write(f"{case}\n")
     with tempfile.TemporaryDirectory(prefix="chrysalis-bench-") as work:
-        return run(Path(work))
+        section = run(Path(work))
+    sys.stdout.write(section.markdown() + "\n\n")
+    sys.stdout.flush()
+    return section
 
 
 def document(sections: list[Section], repeats: int, made_up: list[str]) -> str:

@@ -46,6 +46,10 @@ def run(photos: list[Named], count: int, repeats: int, work: Path) -> Section:
         name: rounds.rates_after_start(timed[name], whole.images, timed[f"{name}, longer"], longer.images)
         for name, ((whole, longer), _) in options.items()
     }
+    costs = {
+        name: rounds.cpu_after_start(timed[name], whole.images, timed[f"{name}, longer"], longer.images)
+        for name, ((whole, longer), _) in options.items()
+    }
     about = (
         f"RGB JPEGs twice over: the photos as {SIZE}x{SIZE} squares, {count * SQUARES:,} of them, and "
         f"{count:,} photos whose shorter side is {shorter} pixels; {LONGER} times as many in the longer "
@@ -58,7 +62,7 @@ def run(photos: list[Named], count: int, repeats: int, work: Path) -> Section:
         Target(f"{ratio} photos", median[PASSED_PHOTOS] / median[CODED_PHOTOS], 8),
         Target(f"{ratio} {SIZE}x{SIZE} squares", median[PASSED_SQUARES] / median[CODED_SQUARES], 8),
     ]
-    return Section("Images that already fit", [about, rates_table(rates, timed)], targets)
+    return Section("Images that already fit", [about, rates_table(rates, costs, timed)], targets)
 
 
 def of_one_size(photos: list[Named]) -> tuple[int, list[Named]]:
@@ -102,13 +106,16 @@ def trial(data: DataSet, *options: object) -> Trial:
     )
 
 
-def rates_table(rates: dict[str, list[float]], timed: dict[str, list[Measured]]) -> str:
+def rates_table(
+    rates: dict[str, list[float]], costs: dict[str, float], timed: dict[str, list[Measured]]
+) -> str:
     """Rates after start-up, and the whole commands that they come from."""
     rows = [
         [
             name,
             f"{statistics.median(values):.0f}",
             each(values, 0),
+            f"{costs[name] * 1000:.2f}",
             each(run.wall for run in timed[name]),
             each(run.cpu for run in timed[name]),
             each(run.wall for run in timed[f"{name}, longer"]),
@@ -116,5 +123,14 @@ def rates_table(rates: dict[str, list[float]], timed: dict[str, list[Measured]])
         ]
         for name, values in rates.items()
     ]
-    header = ["images", "images/s after start-up", "each", "wall s", "CPU s", "longer run, wall s", "CPU s"]
+    header = [
+        "images",
+        "images/s after start-up",
+        "each",
+        "CPU ms an image",
+        "wall s",
+        "CPU s",
+        "longer run, wall s",
+        "CPU s",
+    ]
     return table(header, rows)

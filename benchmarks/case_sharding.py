@@ -122,8 +122,8 @@ class Results:
 
     @property
     def cpu_after_start(self) -> float:
-        """CPU seconds an image without the start-up: of the code, whatever else the machine is busy with."""
-        return (rounds.cpu(self.longer) - rounds.cpu(self.whole)) / (self.more_images - self.images)
+        """CPU seconds an image without the start-up."""
+        return rounds.cpu_after_start(self.whole, self.images, self.longer, self.more_images)
 
 
 def run(

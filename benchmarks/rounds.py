@@ -89,3 +89,10 @@ def rates_after_start(
 ) -> list[float]:
     """Images a second, start-up taken off: the further images over what each longer run took longer."""
     return [(more_images - images) / (run.wall - wall(whole)) for run in longer]
+
+
+def cpu_after_start(
+    whole: Sequence[Measured], images: int, longer: Sequence[Measured], more_images: int
+) -> float:
+    """CPU seconds an image, start-up taken off: of the code, whatever else the machine is busy with."""
+    return (cpu(longer) - cpu(whole)) / (more_images - images)

@@ -5,7 +5,7 @@ that a run that was killed anywhere, or a changed list of sources, fetches what 
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
@@ -30,19 +30,23 @@ def fill(wanted: list[Origin], output: str, began: datetime) -> Source:
         InputError: the output holds something else, or what somebody changed; or an origin is gone.
         StageError: a transfer failed.
     """
-    there, known = standing.listing(output), standing.known_origins(output)
-    stale = standing.stale(known, wanted, there, output)
+    there = standing.listing(output)
+    known, planned = standing.left_by_a_run(output)
+    stale = standing.stale(known, planned, wanted, there, output)
     current = {one.uri for one in wanted if standing.is_current(known.get(one.uri), one, there)}
     if Source.file_name in there and not stale and known.keys() == {one.uri for one in wanted} == current:
         return _up_to_date(output)
-    _take_back(known, output)
-    stale = _drop(stale, known, wanted, output)
+    if known:
+        _remember(known, wanted, output)
+    storage.delete(storage.join(output, Source.file_name))  # from here on the folder isn't whole
+    moving = _drop(stale, known, wanted, output)
     for one in wanted:
         if one.uri not in current:
-            known = {**known, one.uri: _bring(one, known.get(one.uri), output, began)}
-            _document(Unfinished, known.values(), output).write(output)
-    _delete(stale, output)
-    document = _document(Source, [known[one.uri] for one in wanted], output)
+            new = _bring(one, known.get(one.uri), output, began)
+            _delete(_files(known.get(one.uri)) & moving, output)
+            known = {**known, one.uri: new}
+            _remember(known, wanted, output)
+    document = Source(dataset=storage.last_part(output), origins=tuple(known[one.uri] for one in wanted))
     document.write(output)
     storage.delete(storage.join(output, Unfinished.file_name))
     _tidy(output, partials=True)
@@ -59,32 +63,38 @@ def _up_to_date(output: str) -> Source:
     return document
 
 
-def _take_back(known: dict[str, SourceOrigin], output: str) -> None:
-    """Take back the promise of `source.json`, but keep in mind what is ours."""
-    if known:
-        _document(Unfinished, known.values(), output).write(output)
-    storage.delete(storage.join(output, Source.file_name))
+def _remember(known: dict[str, SourceOrigin], wanted: list[Origin], output: str) -> None:
+    """Keep in mind what is ours, whole or not, for a run after one that ends here."""
+    planned = tuple(name for one in wanted for name in one.placed())
+    Unfinished(dataset=storage.last_part(output), origins=tuple(known.values()), planned=planned).write(
+        output
+    )
 
 
-def _drop(stale: list[str], known: dict[str, SourceOrigin], wanted: list[Origin], output: str) -> list[str]:
-    """Delete the stale files that have no source any more, or stand in the way; give the rest.
+def _drop(stale: list[str], known: dict[str, SourceOrigin], wanted: list[Origin], output: str) -> set[str]:
+    """Delete the stale files that are no wanted origin's, or that stand in the way.
 
-    The rest are files that get another place: `_bring` can use them.
+    Returns:
+        The rest, which go once `_bring` had its use of them for another place.
     """
-    uris = {one.uri for one in wanted}
-    dropped = {file.name for one in known.values() if one.uri not in uris for file in one.files}
+    kept = {name for one in wanted for name in _files(known.get(one.uri))}
     names = {name for one in wanted for name in one.placed()}
-    folders = {parent.as_posix() for name in names for parent in PurePosixPath(name).parents}
-    now = [
-        name
-        for name in stale
-        if name in dropped
-        or name in folders
-        or not names.isdisjoint(parent.as_posix() for parent in PurePosixPath(name).parents)
-    ]
+    folders = {folder for name in names for folder in _folders(name)}
+    now = {
+        name for name in stale if name not in kept or name in folders or not names.isdisjoint(_folders(name))
+    }
     _delete(now, output)
     _tidy(output, partials=False)
-    return sorted(set(stale) - set(now))
+    return set(stale) - now
+
+
+def _files(origin: SourceOrigin | None) -> set[str]:
+    return {file.name for file in origin.files} if origin else set()
+
+
+def _folders(name: str) -> Iterator[str]:
+    """The folders that a file lies in."""
+    return (folder.as_posix() for folder in PurePosixPath(name).parents)
 
 
 def _bring(one: Origin, known: SourceOrigin | None, output: str, began: datetime) -> SourceOrigin:
@@ -101,11 +111,7 @@ def _bring(one: Origin, known: SourceOrigin | None, output: str, began: datetime
     )
 
 
-def _document(kind: type[Source], origins: Iterable[SourceOrigin], output: str) -> Source:
-    return kind(dataset=storage.last_part(output), origins=tuple(origins))
-
-
-def _delete(names: list[str], output: str) -> None:
+def _delete(names: Iterable[str], output: str) -> None:
     for name in names:
         storage.delete(storage.join(output, name))
 

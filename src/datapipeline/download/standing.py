@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
+from pydantic import Field
+
 from contracts import storage
 from contracts.dataset import Source, SourceFile, SourceOrigin
 from contracts.errors import InputError
@@ -17,6 +19,8 @@ class Unfinished(Source):
     """As `source.json`, while the folder isn't whole: what in it is ours. A hidden file, gone at the end."""
 
     file_name: ClassVar[str] = ".source.json.partial"
+
+    planned: tuple[str, ...] = Field(default=(), description="files that may be there without a description")
 
 
 def listing(output: str) -> Listing:
@@ -33,10 +37,13 @@ def listing(output: str) -> Listing:
         return {}
 
 
-def known_origins(output: str) -> dict[str, SourceOrigin]:
-    """What a run before has fetched, by URI."""
-    source = Source.read_if_there(output) or Unfinished.read_if_there(output)
-    return {one.uri: one for one in source.origins} if source else {}
+def left_by_a_run(output: str) -> tuple[dict[str, SourceOrigin], frozenset[str]]:
+    """What a run before has fetched, by URI; and the names of files that it may have begun with."""
+    if source := Source.read_if_there(output):
+        return {one.uri: one for one in source.origins}, frozenset()
+    if unfinished := Unfinished.read_if_there(output):
+        return {one.uri: one for one in unfinished.origins}, frozenset(unfinished.planned)
+    return {}, frozenset()
 
 
 def is_current(known: SourceOrigin | None, wanted: Origin, there: Listing) -> bool:
@@ -72,8 +79,14 @@ def _is_same(file: FileInfo, described: SourceFile, known: SourceOrigin, wanted:
     return Path(str(wanted.folder), file.name).stat().st_mtime <= known.fetched_at.timestamp()
 
 
-def stale(known: dict[str, SourceOrigin], wanted: Sequence[Origin], there: Listing, output: str) -> list[str]:
-    """The files in the output that a run before fetched and that aren't wanted any more.
+def stale(
+    known: dict[str, SourceOrigin],
+    planned: frozenset[str],
+    wanted: Sequence[Origin],
+    there: Listing,
+    output: str,
+) -> list[str]:
+    """The files in the output that a run before brought and that aren't wanted any more, sorted.
 
     Raises:
         InputError: the output is of something else, or holds what isn't ours or was changed since.
@@ -84,16 +97,16 @@ def stale(known: dict[str, SourceOrigin], wanted: Sequence[Origin], there: Listi
             f"{output} holds {', '.join(known)}, not {uris}: choose another --output, or delete that folder"
         )
     described = {file.name: file for one in known.values() for file in one.files}
-    ours = {Source.file_name, Unfinished.file_name, *names, *described}
+    ours = {Source.file_name, Unfinished.file_name, *names, *described, *planned}
     for name in sorted(there.keys() - ours):
         if not is_junk(name):
             raise InputError(
                 f"{output} holds {name}, which isn't of {uris}: choose another --output, or delete that "
                 "folder"
             )
-    gone = sorted((described.keys() & there.keys()) - names)
+    gone = sorted(((described.keys() | planned) & there.keys()) - names)
     for name in gone:
-        if not _is_untouched(there[name], described[name], output):
+        if name in described and not _is_untouched(there[name], described[name], output):
             raise InputError(
                 f"{output} holds {name}, which is no longer wanted but was changed since it was fetched: "
                 "move it away"

@@ -149,6 +149,27 @@ def test_a_run_killed_at_its_second_source_does_not_fetch_the_first_again(tmp_pa
     assert (output / "2.zip").read_bytes() == two.data
 
 
+@pytest.mark.parametrize("then", [["moths"], ["moths", "many"], ["many", "more"]])
+def test_a_run_killed_while_it_adds_a_source_can_be_taken_back(tmp_path, moths, more, then):
+    for number in range(3000):
+        fill(tmp_path / "many", f"{number}.png")
+    sources, output = {name: str(tmp_path / name) for name in ("moths", "more", "many")}, tmp_path / "raw"
+    dataloader(moths, str(output))
+    arguments = ["--source", moths, "--source", sources["many"], "--output", str(output)]
+    with subprocess.Popen([*COMMAND, *arguments], stderr=subprocess.DEVNULL) as process:
+        while not (output / "many").exists() or len(list((output / "many").iterdir())) < 100:
+            assert process.poll() is None
+        process.send_signal(signal.SIGKILL)
+    assert Source.read_if_there(str(output)) is None
+    if "moths" not in then:
+        with pytest.raises(InputError, match="choose another --output"):
+            dataloader([sources[name] for name in then], str(output))
+        then = ["moths", *then]
+    dataloader([sources[name] for name in then], str(output))
+    dataloader([sources[name] for name in then], str(tmp_path / "fresh"))
+    assert tree(str(output)) == tree(str(tmp_path / "fresh"))
+
+
 @pytest.mark.parametrize(
     ("sources", "message"),
     [

@@ -93,7 +93,8 @@ def _duplicates(manifest: Manifest, rejected: Refused) -> Iterator[Finding]:
         exact = manifest.near_duplicates == "ignore"
         same = f"{_are(count)} an exact copy of" if exact else f"{_verb(count, 'look')} the same as"
         text = f"{_count(count, 'image')}{share} {same} another; all such stay on one side of the split"
-        yield Finding("note", text, "duplicates" if count > manifest.conflicts else "conflicts")
+        across = manifest.near_duplicates == "drop" or count <= manifest.conflicts
+        yield Finding("note", text, "conflicts" if across else "duplicates")
     dropped = dict(rejected.kinds).get(LOOKS_THE_SAME, 0)
     if dropped:
         were = "was" if dropped == 1 else "were"

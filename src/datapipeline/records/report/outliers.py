@@ -13,7 +13,7 @@ SIGMAS: Final = 4.0
 LONG: Final = 3.0
 """Sides' ratio from which a square crop leaves less than a third of an image."""
 
-_SHOWN: Final = 12
+_SHOWN: Final = 16
 _ALWAYS: Final = 4
 _BINS: Final = 40
 _FLAT: Final = 1.0

@@ -3,12 +3,13 @@
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from contracts import storage
 from contracts.console import progress
 from contracts.dataset import SourceFile, SourceOrigin
+from contracts.storage import FileInfo
 from datapipeline.download.origin import Origin
 from datapipeline.download.over_http import fetch_http, mismatch
 
@@ -36,7 +37,7 @@ def fetch(origin: Origin, output: str) -> tuple[SourceFile, ...]:
     copies = _copy(origin.folder, names, origin.target(output))
     for _ in progress(copies, total=len(names), what="copying", unit="file"):
         pass
-    there = {file.name: file for file in storage.iter_files(origin.target(output))}
+    there = {file.name: file for file in _look(origin, output)}
     return tuple(
         SourceFile(
             name=placed,
@@ -46,6 +47,13 @@ def fetch(origin: Origin, output: str) -> tuple[SourceFile, ...]:
         )
         for placed, file in origin.placed().items()
     )
+
+
+def _look(origin: Origin, output: str) -> Iterable[FileInfo]:
+    """The files of the output among which the origin's are."""
+    if origin.is_archive:
+        return [storage.stat(storage.join(output, origin.name))]
+    return storage.iter_files(origin.target(output))
 
 
 def reuse(known: SourceOrigin, origin: Origin, output: str) -> None:

@@ -46,10 +46,10 @@ def fill(wanted: list[Origin], output: str, began: datetime) -> Source:
             _delete(_files(known.get(one.uri)) & moving, output)
             known = {**known, one.uri: new}
             _remember(known, wanted, output)
+    _tidy(output, partials=True)
     document = Source(dataset=storage.last_part(output), origins=tuple(known[one.uri] for one in wanted))
     document.write(output)
     storage.delete(storage.join(output, Unfinished.file_name))
-    _tidy(output, partials=True)
     log("fetched", output=output, files=len(document.files), bytes=sum(file.bytes for file in document.files))
     return document
 
@@ -122,7 +122,11 @@ def _tidy(output: str, *, partials: bool) -> None:
         return
     for folder, _, names in os.walk(output, topdown=False):
         for name in names:
-            if partials and name.startswith(".") and name.endswith(".partial"):
+            if partials and _is_partial(name):
                 Path(folder, name).unlink()
         if folder != output and not any(Path(folder).iterdir()):
             Path(folder).rmdir()
+
+
+def _is_partial(name: str) -> bool:
+    return name.startswith(".") and name.endswith(".partial") and name != Unfinished.file_name

@@ -54,6 +54,7 @@ def _fetch(origin: Origin, target: Path) -> SourceFile:
 def _verified(origin: Origin, partial: Partial, *, again: bool = True) -> SourceFile:
     """Complete and check the partial; where pieces don't make the file, start `again`, once."""
     transfer(origin, partial)
+    log("checking", file=origin.files[0].name, bytes=partial.size)
     file = describe_file(partial.path, origin.files[0].name)
     if not _is_as_stated(file, origin):
         in_pieces = partial.pieces > 1

@@ -190,7 +190,13 @@ class TestCutBodies:
 
     @pytest.mark.parametrize(
         "how",
-        [{"ranges": False}, {"etag": 'W/"one"'}, {"etag": None}, {"etag": None, "last_modified": "lately"}],
+        [
+            {"ranges": False},
+            {"etag": 'W/"one"'},
+            {"etag": None},
+            {"etag": None, "last_modified": "lately"},
+            {"etag": None, "last_modified": "Fri, 01 Jan 2100 00:00:00 GMT"},  # no second before its answer
+        ],
     )
     def test_where_nothing_can_be_resumed_it_starts_again_and_keeps_nothing(
         self, raw, file_server, data, how

@@ -86,7 +86,7 @@ def _take(response: requests.Response, origin: Origin, partial: Partial) -> None
             partial.discard()
             raise _BrokeError("the file changed midway")
         log("going on", address=origin.uri, bytes=partial.size, of=partial.state.total)
-    elif status == requests.codes.requested_range_not_satisfiable and partial.state is not None:
+    elif status == requests.codes.range_not_satisfiable and partial.state is not None and partial.size:
         if answer.is_whole(response, partial.state, partial.size):
             return
         partial.discard()
@@ -98,6 +98,8 @@ def _take(response: requests.Response, origin: Origin, partial: Partial) -> None
 
 def _receive(response: requests.Response, origin: Origin, partial: Partial) -> None:
     total = answer.total(response)
+    if total is None and partial.state is not None:  # "bytes 5-9/*"
+        total = partial.state.total
     _check_room(partial, total)
     left = None if total is None else -(-(total - partial.size) // _BLOCK)
     try:

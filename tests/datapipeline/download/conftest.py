@@ -2,6 +2,8 @@
 
 import io
 import re
+import socket
+import struct
 import threading
 import time
 import zipfile
@@ -27,6 +29,8 @@ class FileServer:
     ranges: bool = True
     cut: int | None = None
     """Bytes of a body after which the connection ends."""
+    reset: bool = False
+    """Whether it ends with a reset."""
     slowly: float = 0
     """Seconds between pieces of 20,000 bytes."""
     stated: int | None = None
@@ -69,6 +73,10 @@ class FileServer:
             request.wfile.write(body[start : start + 20_000])
             time.sleep(self.slowly)
         request.close_connection = True
+        if self.reset:
+            at_once = struct.pack("ii", 1, 0)
+            request.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+            request.connection.close()
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import sys
 import tarfile
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from hypothesis import strategies as st
 from contracts import storage
 from contracts.dataset import Source
 from contracts.errors import InputError, StageError
-from datapipeline.download import transfer
+from datapipeline.download import patience, transfer
 from datapipeline.download.dataloader import dataloader
 
 COMMAND = [sys.executable, "-m", "datapipeline.download.dataloader"]
@@ -183,6 +184,19 @@ class TestCutBodies:
         assert is_fetched(raw, data)
         assert server.asked == [(None, None), ("bytes=40000-", '"one"'), ("bytes=80000-", '"one"')]
 
+    def test_a_reset_and_a_standstill_are_breaks_too(self, raw, file_server, data, monkeypatch):
+        monkeypatch.setattr(patience, "PATIENCE", replace(patience.PATIENCE, timeout=(1, 0.3)))
+        server = file_server(data, cut=CUT, reset=True)
+
+        def stand_still(server):
+            server.cut, server.reset, server.slowly = None, False, 1 if len(server.asked) == 1 else 0
+
+        server.then = stand_still
+        dataloader(f"{server.address}/x.zip", str(raw))
+        assert is_fetched(raw, data)
+        assert [wanted for wanted, _ in server.asked[:3]] == [None, "bytes=40000-", "bytes=60000-"]
+        assert all(if_range == '"one"' for _, if_range in server.asked[1:])
+
     def test_progress_renews_the_patience(self, raw, file_server, data):
         server = file_server(data, cut=5000)  # breaks off 20 times, of which 6 without progress are too many
         dataloader(f"{server.address}/x.zip", str(raw))
@@ -236,6 +250,7 @@ class TestCutBodies:
             {"Content-Range": "bytes 0-99/100", "ETag": '"one"'},
             {"Content-Range": "bytes 40000-40099/40100"},
             {"Content-Range": "bytes {start}-{end}/{size}", "ETag": '"two"'},
+            {"Content-Range": "bytes 3-8/*", "ETag": '"one"'},
             {"Content-Range": "nonsense"},
             {},
         ],
@@ -351,6 +366,7 @@ FAULTS = st.fixed_dictionaries(
     {},
     optional={
         "cut": st.integers(0, 6000),
+        "reset": st.just(True),
         "ranges": st.just(False),
         "etag": st.sampled_from([None, 'W/"same"']),
         "last_modified": st.just(None),
@@ -381,6 +397,7 @@ def test_whatever_the_answers_what_lands_is_one_whole_version(file_server, zippe
             fault.get("ranges", True),
             fault.get("stated"),
         )
+        server.reset = fault.get("reset", False)
         server.etag = fault.get("etag", f'"{version}"')
         server.last_modified = fault.get("last_modified", dates[version])
         server.canned = [fault["canned"]] if "canned" in fault else []

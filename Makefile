@@ -149,10 +149,12 @@ $(PEERS): benchmarks/peers/Pipfile.lock $(SETUP)
 
 PHOTOS ?= $(wildcard ../shared/data/photos-400.zip)
 SMALL ?= $(wildcard ../shared/data/cifar10-6k.zip)
-.PHONY: bench bench-data
-bench: bench-data ## every benchmark
+.PHONY: bench bench-data bench-kills
+bench: bench-data bench-kills ## every benchmark
 bench-data: $(PEERS) ## measure the data stages against their peers: reports/benchmarks/data.md
 	@$(PY) -m benchmarks.bench_data $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(SMALL),--small "$(SMALL)") $(ARGS)
+bench-kills: $(SETUP) ## kill the data stages 200 times, run them again and compare: reports/benchmarks/kills.md
+	@PYTHONPATH=src:. .venv/bin/python -m benchmarks.kills $(ARGS)
 
 lock: $(SETUP) ## resolve every Pipfile anew
 	@.venv/bin/python tools/lock.py

@@ -34,6 +34,9 @@ _UPRIGHT: Final = {
     8: Image.Transpose.ROTATE_90,
 }
 _ORIENTATION: Final = 0x0112
+_APP1: Final = 0xE1
+_FRAMES: Final = (0xC0, 0xC1, 0xC2)
+"""Markers of JPEGs in Huffman codes, baseline and progressive; few decoders know the others."""
 _DEEP: Final = ("I", "I;16", "I;16L", "I;16B", "I;16N", "F")
 
 
@@ -86,8 +89,22 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Decoded:
 
 def is_plain_jpeg(data: bytes) -> bool:
     """Whether bytes that were decoded before are a JPEG that any decoder shows upright and in RGB or grey."""
+    # By its markers, a hundred times as fast as opening it; only with EXIF or XMP it may have to be turned.
+    at = 2
+    while data[at : at + 1] == b"\xff":
+        marker = data[at + 1]
+        if marker == _APP1:
+            return _is_upright_jpeg(data)
+        if marker in _FRAMES:
+            precision, components = data[at + 4], data[at + 9]
+            return precision == 8 and components in (1, 3)
+        at += 1 if marker == 0xFF else 2 + int.from_bytes(data[at + 2 : at + 4])
+    return False
+
+
+def _is_upright_jpeg(data: bytes) -> bool:
     with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
-        upright = "exif" not in image.info or image.getexif().get(_ORIENTATION, 1) == 1
+        upright = image.getexif().get(_ORIENTATION, 1) == 1
         return image.format == "JPEG" and image.mode in ("RGB", "L") and upright
 
 

@@ -48,11 +48,11 @@ def read_records(file: BinaryIO) -> Iterator[bytes]:
 
 def to_example(features: Mapping[str, Feature]) -> bytes:
     """Serialize one value for each name as a `tf.train.Example`; equal features give equal bytes."""
-    example = _example_class()()
-    for name, value in features.items():
-        feature = example.features.feature[name]
-        (feature.bytes_list if isinstance(value, bytes) else feature.int64_list).value.append(value)
-    return bytes(example.SerializeToString(deterministic=True))
+    feature = {
+        name: {"bytes_list" if isinstance(value, bytes) else "int64_list": {"value": (value,)}}
+        for name, value in features.items()
+    }
+    return bytes(_example_class()(features={"feature": feature}).SerializeToString(deterministic=True))
 
 
 def from_example(data: bytes) -> dict[str, Feature]:

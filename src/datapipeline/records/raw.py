@@ -32,6 +32,7 @@ MAX_BYTES: Final = 256 << 20
 THREADS: Final = 8
 """Requests at once for images that lie in a bucket one by one."""
 
+_ATTEMPTS: Final = 3
 _PAGE: Final = 1000
 
 
@@ -82,12 +83,18 @@ class Reader:
         yield from ahead(self._try, images, lambda image: remote and image.member is None, THREADS)
 
     def _try(self, image: RawImage) -> bytes | UnreadableError:
-        try:
-            return self.read(image)
-        except UnreadableError as error:
-            return error
-        except storage.NotFoundError as error:
-            return UnreadableError(str(error))
+        # Ranges of a remote archive come without a checksum: damage may be the network's, and is fetched again.
+        attempts = _ATTEMPTS if image.member is not None and storage.is_remote(self._root) else 1
+        while True:
+            try:
+                return self.read(image)
+            except UnreadableError as error:
+                attempts -= 1
+                if not attempts:
+                    return error
+                self._open.pop(image.file).close()
+            except storage.NotFoundError as error:
+                return UnreadableError(str(error))
 
     def archive(self, file: str) -> Archive:
         """Open an archive of the folder, once."""

@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -91,7 +92,7 @@ def kill(stage: Stage, draw: random.Random) -> Kill:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    time.sleep(draw.uniform(0, 1.1 * stage.seconds))
+    time.sleep(draw.uniform(0, stage.seconds))
     finished = process.poll() is not None
     _kill(process, victim, draw)
     process.wait()
@@ -135,11 +136,14 @@ def _finish(command: tuple[str, ...] | list[str]) -> None:
 
 
 def run(count: int, seed: int, work: Path) -> Iterator[Kill]:
-    """Yield `count` kills, the stages in turn."""
+    """Yield kills, the stages in turn, until `count` of them came before the command was done."""
     draw = random.Random(seed)  # noqa: S311
-    stages = prepare(work)
-    for number in range(count):
-        yield kill(stages[number % len(stages)], draw)
+    for stage in cycle(prepare(work)):
+        found = kill(stage, draw)
+        yield found
+        count -= not found.finished
+        if not count:
+            return
 
 
 def main(
@@ -171,14 +175,14 @@ def report(kills: list[Kill], seed: int) -> str:
         "by a run of the same command. The same bytes: every file of the folder equals that of an "
         "undisturbed run, and there is no other file.",
         "",
-        "| stage | killed | kills | before it was done | with files under final names | the same bytes |",
+        "| stage | killed | kills | of these too late | others, with final names there | the same bytes |",
         "| --- | --- | ---: | ---: | ---: | ---: |",
     ]
     groups = Counter((found.stage, found.victim) for found in kills)
     for (stage, victim), number in sorted(groups.items()):
         mine = [found for found in kills if (found.stage, found.victim) == (stage, victim)]
         counts = [
-            sum(not found.finished for found in mine),
+            sum(found.finished for found in mine),
             sum(not found.finished and found.begun > 0 for found in mine),
             sum(found.same for found in mine),
         ]

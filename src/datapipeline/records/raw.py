@@ -83,7 +83,7 @@ class Reader:
         yield from ahead(self._try, images, lambda image: remote and image.member is None, THREADS)
 
     def _try(self, image: RawImage) -> bytes | UnreadableError:
-        # Ranges of a remote archive come without a checksum: damage may be the network's, and is fetched again.
+        # Ranges of a remote archive have no checksum: damage may be the network's, so it is read again.
         attempts = _ATTEMPTS if image.member is not None and storage.is_remote(self._root) else 1
         while True:
             try:

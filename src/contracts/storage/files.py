@@ -89,13 +89,24 @@ def open_read(uri: str) -> BinaryIO:
     return _backend(uri).open_read(uri)
 
 
-def writing(uri: str) -> AbstractContextManager[Path]:
+def writing(uri: str, *, durable: bool = True) -> AbstractContextManager[Path]:
     """Give a temporary local path to write to, and publish it under `uri` when the block ends well.
 
     An empty file is there already, locked: write in place (`open("wb")`), don't put another in its place.
     When the block ends with an exception, nothing is published and the temporary file is gone.
+
+    Args:
+        uri: where to.
+        durable: wait until the disk holds the file, lest a crash of the machine leave its name without its
+            bytes. Who writes many files, and a document in the end that vouches for them, calls `sync` before
+            that instead.
     """
-    return _backend(uri).writing(uri)
+    return _backend(uri).writing(uri, durable)
+
+
+def sync(folder: str) -> None:
+    """Wait until the disk holds all that was written to a local folder; objects are safe as they are."""
+    _backend(folder).sync(folder)
 
 
 def download(uri: str, path: Path) -> None:

@@ -52,11 +52,15 @@ def open_read(uri: str) -> BinaryIO:
 
 
 @contextmanager
-def writing(uri: str) -> Iterator[Path]:
+def writing(uri: str, _durable: bool) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="chrysalis-") as folder:
         path = Path(folder, uris.last_part(uri))
         yield path
         upload(path, uri)
+
+
+def sync(_folder: str) -> None:
+    return
 
 
 def download(uri: str, path: Path) -> None:

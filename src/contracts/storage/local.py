@@ -11,7 +11,8 @@ from typing import BinaryIO
 
 import google_crc32c
 
-from contracts.storage.partials import PARTIAL, sync, temporary, tidy
+from contracts.storage import partials
+from contracts.storage.partials import PARTIAL, temporary, tidy
 from contracts.storage.types import ConflictError, FileInfo, NotFoundError
 
 TOGETHER = 128
@@ -56,7 +57,7 @@ def write_bytes(uri: str, data: bytes, if_generation_match: int | None) -> FileI
         return stat(uri)
     with temporary(Path(uri)) as partial:
         partial.write_bytes(data)
-        sync([partial])
+        partials.sync([partial])
         try:
             os.link(partial, uri)  # unlike a rename, it fails where the name is taken
         except FileExistsError:
@@ -72,21 +73,26 @@ def open_read(uri: str) -> BinaryIO:
 
 
 @contextmanager
-def writing(uri: str) -> Iterator[Path]:
+def writing(uri: str, durable: bool = True) -> Iterator[Path]:
     path = Path(uri)
     tidy([path.parent])
-    with writing_many([path]) as [partial]:
+    with writing_many([path], durable) as [partial]:
         yield partial
 
 
+def sync(folder: str) -> None:
+    partials.sync_whole(Path(folder))
+
+
 @contextmanager
-def writing_many(paths: Sequence[Path]) -> Iterator[list[Path]]:
+def writing_many(paths: Sequence[Path], durable: bool = True) -> Iterator[list[Path]]:
     """A temporary path for each, to write in place; all are published when the block ends well."""
     with ExitStack() as stack:
-        partials = [stack.enter_context(temporary(path)) for path in paths]
-        yield partials
-        sync(partials)
-        for partial, path in zip(partials, paths, strict=True):
+        written = [stack.enter_context(temporary(path)) for path in paths]
+        yield written
+        if durable:
+            partials.sync(written)
+        for partial, path in zip(written, paths, strict=True):
             partial.replace(path)
 
 
@@ -107,8 +113,8 @@ def download_many(folder: str, names: Iterable[str], into: Path) -> None:
     tidy({target.parent for _, target in pairs})
     different = (pair for pair in pairs if not (pair[1].is_file() and _same(*pair)))
     while some := list(islice(different, TOGETHER)):
-        with writing_many([target for _, target in some]) as partials:
-            for (source, _), partial in zip(some, partials, strict=True):
+        with writing_many([target for _, target in some]) as copies:
+            for (source, _), partial in zip(some, copies, strict=True):
                 if not source.is_file():
                     raise _not_found(str(source))
                 shutil.copyfile(source, partial)

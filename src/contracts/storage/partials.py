@@ -50,17 +50,27 @@ def tidy(folders: Iterable[Path]) -> None:
 
 def sync(partials: Sequence[Path]) -> None:
     """Have the disk hold these files, else a crash after a rename can leave a final name with no bytes."""
-    syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)  # Linux has it, Python doesn't tell
-    if len(partials) > 1 and syncfs:  # once for all: each fsync would commit the journal, for 0.5 ms and more
-        partials = list({path.stat().st_dev: path for path in partials}.values())
+    if len(partials) > 1:  # once for all: each fsync would commit the journal, for 0.5 ms and more
+        for path in {path.stat().st_dev: path for path in partials}.values():
+            sync_whole(path)
     else:
-        syncfs = None
-    for path in partials:
-        with path.open("rb") as file:
-            if syncfs is None:
+        for path in partials:
+            with path.open("rb") as file:
                 os.fsync(file.fileno())
-            elif syncfs(file.fileno()):
-                raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(path))
+
+
+def sync_whole(path: Path) -> None:
+    """Have the disk hold everything of the file system that a file or folder lies on."""
+    syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)  # Linux has it, Python doesn't tell
+    if syncfs is None:
+        os.sync()
+        return
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        if syncfs(opened):
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(path))
+    finally:
+        os.close(opened)
 
 
 def _created(target: Path) -> tuple[Path, int]:

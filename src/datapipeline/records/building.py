@@ -74,6 +74,7 @@ def start(folder: str, wanted: Building) -> None:
 
 def finish(folder: str, settings: Settings, shards: dict[Split, tuple[Shard, ...]]) -> ShardIndex:
     """Write the index; the folder is finished."""
+    storage.sync(folder)
     index = ShardIndex(**settings.model_dump(), shards=shards)
     index.write(folder)
     storage.delete(storage.join(folder, Building.file_name))

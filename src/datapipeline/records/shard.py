@@ -50,7 +50,7 @@ def build_shard(workshop: Workshop, plan: ShardPlan) -> Shard:
             return inspect_shard(path, plan, workshop)
     except (storage.NotFoundError, RecordError):
         pass  # not there, or not whole: it is built
-    with storage.writing(uri) as path, closing(workshop.reader):
+    with storage.writing(uri, durable=False) as path, closing(workshop.reader):  # the index vouches for it
         shard = _write(path, workshop, plan)
         if storage.checksum(path) != shard.crc32c:
             raise StageError(f"{plan.name} came back from the disk otherwise than written: is it failing?")

@@ -4,6 +4,7 @@ from typing import Final, NamedTuple
 
 import imagehash
 import numpy as np
+import scipy.fftpack  # noqa: F401 (imagehash imports it at its first use: in every process anew, but for this)
 from PIL import Image
 
 THUMBNAIL: Final = 16

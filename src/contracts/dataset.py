@@ -94,6 +94,7 @@ class Manifest(Document):
     fractions: tuple[float, float, float] = Field(description="asked for: train, val, test")
     keep_split: bool = Field(description="whether folders called train, val and test gave the sides")
     near_duplicates: Literal["group", "drop", "ignore"]
+    small_classes: Literal["refuse", "reject"]
     min_side: PositiveInt = Field(description="pixels of the shorter side that an image must have")
     animated: Literal["first", "reject"] = Field(description="what was done with animations")
 

@@ -24,6 +24,12 @@ FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
 ANIMATIONS: Final = ("GIF", "PNG", "WEBP", "AVIF")
 
 _MAGIC: Final = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF", b"II*\x00", b"MM\x00*")
+_UNREAD: Final = (
+    *((4, b"ftyp" + brand, "HEIC") for brand in (b"heic", b"heix", b"hevc", b"mif1", b"msf1")),
+    *((4, b"jP  ", "JPEG 2000"), (0, b"\xff\x4f\xff\x51", "JPEG 2000"), (4, b"JXL ", "JPEG XL")),
+    *((0, b"8BPS", "PSD"), (0, b"%!PS", "EPS"), (0, b"%PDF", "PDF")),
+)
+"""Place, bytes and name of formats that people take for images that any program opens."""
 _UPRIGHT: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -119,7 +125,10 @@ def _reason(error: Exception, data: bytes) -> str:
     if isinstance(error, Image.DecompressionBombError):
         return f"too many pixels: {message}"
     if isinstance(error, UnidentifiedImageError):
-        return "truncated" if len(data) < 1024 and data.startswith(_MAGIC) else "not an image"
+        if len(data) < 1024 and data.startswith(_MAGIC):
+            return "truncated"
+        other = next((name for at, start, name in _UNREAD if data.startswith(start, at)), None)
+        return f"a format that isn't read: {other}" if other else "not an image"
     if "truncated" in message or isinstance(error, EOFError):
         return "truncated"
     return f"broken: {message[:100] or type(error).__name__}"

@@ -161,7 +161,7 @@ def photo() -> bytes:
         (encoded(corners(), "PNG")[:60], "truncated"),
         (
             b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 1 1\n",
-            "not an image",
+            "a format that isn't read: EPS",
         ),  # Pillow would call Ghostscript
     ],
 )

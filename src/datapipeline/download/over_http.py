@@ -93,7 +93,7 @@ def mismatch(origin: Origin, size: int, sha256: str) -> storage.CorruptError:
     expected = f"{origin.files[0].bytes or size} bytes with sha256 {origin.sha256}"
     return storage.CorruptError(
         f"{origin.uri}: expected {expected}, got {size} with {sha256}: run the same command again; if that "
-        "doesn't help, the source has changed"
+        "doesn't help, the source has changed, or what is stated is wrong"
     )
 
 

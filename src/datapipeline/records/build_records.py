@@ -95,7 +95,12 @@ def build_records_cli(
     shards: Annotated[
         int | None, typer.Option(min=1, max=99_999, help="Shards for each split, instead of --shard-mb.")
     ] = BuildConfig.shards,
-    shard_mb: Annotated[int, typer.Option(min=1, help="About how large a shard is.")] = BuildConfig.shard_mb,
+    shard_mb: Annotated[
+        int,
+        typer.Option(
+            min=1, help="About how large a shard is; a small split has one for every 256 images, up to 16."
+        ),
+    ] = BuildConfig.shard_mb,
     seed: Annotated[int, typer.Option(help="Another seed, another order.")] = BuildConfig.seed,
     workers: Workers = BuildConfig.workers,
     raw: Annotated[

@@ -5,6 +5,8 @@ In: a raw folder, or one archive; images in class folders. Out: an interim folde
 """
 
 import math
+from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -30,6 +32,7 @@ from datapipeline.records.worktable import WorkTable
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 Duplicates = Literal["group", "drop", "ignore"]
+SmallClasses = Literal["refuse", "reject"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class ProcessConfig:
     seed: int = 0
     near_duplicates: Duplicates = "group"
     min_per_class: int = FEWEST
+    small_classes: SmallClasses = "refuse"
     min_side: int = Criteria.min_side
     animated: Animated = Criteria.animated
     workers: int | None = None
@@ -56,14 +60,15 @@ def process_cli(
     input_uri: Input,
     output_uri: Output,
     split: Annotated[
-        tuple[float, float, float], typer.Option(help="Fractions of train, val and test.")
+        tuple[float, float, float],
+        typer.Option(help="About which fractions train, val and test get: each image falls by itself."),
     ] = ProcessConfig.split,
     keep_split: Annotated[
         bool,
         typer.Option(
             "--keep-split",
-            help="Keep the author's split: folders called train, val (or valid, validation) and test. What "
-            "they leave out is drawn from train.",
+            help="Keep the author's split: folders called train (training), val (valid, validation, dev) and "
+            "test (testing). A side that is missing is drawn from train, by --split.",
         ),
     ] = ProcessConfig.keep_split,
     seed: Annotated[int, typer.Option(help="Another seed, another split.")] = ProcessConfig.seed,
@@ -77,6 +82,10 @@ def process_cli(
     min_per_class: Annotated[
         int, typer.Option(min=FEWEST, help="Different images that each class must have.")
     ] = ProcessConfig.min_per_class,
+    small_classes: Annotated[
+        SmallClasses,
+        typer.Option(help="What has fewer: refuse the data set, or reject those classes' images."),
+    ] = ProcessConfig.small_classes,
     min_side: Annotated[
         int, typer.Option(min=1, help="Reject images whose shorter side has fewer pixels.")
     ] = ProcessConfig.min_side,
@@ -99,7 +108,8 @@ def process_cli(
     python -m datapipeline.records.process --input kaggle.zip --output data/interim/dogs --keep-split
     """
     config = ProcessConfig(
-        split, keep_split, seed, near_duplicates, min_per_class, min_side, animated, workers
+        *(split, keep_split, seed, near_duplicates, min_per_class, small_classes, min_side, animated),
+        workers=workers,
     )
     process(input_uri, output_uri, config)
 
@@ -111,8 +121,9 @@ def process(input_uri: str, output_uri: str, config: ProcessConfig) -> Manifest:
         InputError: there is nothing there, or no data set that can be split.
     """
     check_places(input_uri, output_uri)
+    _refuse_unfinished(input_uri)
     with locked(output_uri), RawFolder(input_uri) as raw:
-        class_names = _class_names(raw)
+        _hint(raw, config)
         wanted = {
             "dataset": _dataset(raw),
             "raw": storage.relative(_absolute(raw.uri), output_uri),
@@ -121,6 +132,7 @@ def process(input_uri: str, output_uri: str, config: ProcessConfig) -> Manifest:
             "fractions": config.split,
             "keep_split": config.keep_split,
             "near_duplicates": config.near_duplicates,
+            "small_classes": config.small_classes,
             "min_side": config.min_side,
             "animated": config.animated,
         }
@@ -130,8 +142,9 @@ def process(input_uri: str, output_uri: str, config: ProcessConfig) -> Manifest:
             log("up to date", manifest=storage.join(output_uri, Manifest.file_name))
             return present
         examine(raw, Criteria(config.min_side, config.animated), config.workers)
-        different = _split(raw.table, class_names, config)
+        different = _split(raw, config)
         manifest = _manifest(raw.table, different, wanted)
+        moved = _moved(raw.table, output_uri)
         # From here to the end the folder has no manifest: a reader never meets old and new together.
         storage.delete(storage.join(output_uri, Manifest.file_name))
         manifest = _write(raw, manifest, output_uri)
@@ -142,18 +155,46 @@ def process(input_uri: str, output_uri: str, config: ProcessConfig) -> Manifest:
         rejected=manifest.rejected,
         duplicates=manifest.duplicates,
         conflicts=manifest.conflicts,
+        **({"moved_to_another_side": moved} if moved else {}),
         **{split: sum(manifest.counts[split].values()) for split in SPLITS},
         report=storage.join(output_uri, REPORT),
     )
     return manifest
 
 
-def _split(table: WorkTable, class_names: set[str], config: ProcessConfig) -> dict[str, int]:
+def _refuse_unfinished(input_uri: str) -> None:
+    """A download that broke off has no source.json, but a note of what it was about."""
+    note = storage.join(input_uri, f".{Source.file_name}.partial")
+    if storage.exists(note) and not storage.exists(storage.join(input_uri, Source.file_name)):
+        raise InputError(f"{input_uri} isn't whole: its download broke off; run {Source.made_by} again")
+
+
+def _hint(raw: RawFolder, config: ProcessConfig) -> None:
+    """Refuse what holds no classes, and say what may not be meant."""
+    names = _class_names(raw)
+    by_case = Counter(name.casefold() for name in names)
+    alike = sorted(name for name in names if by_case[name.casefold()] > 1)
+    if alike:
+        log("classes whose names differ by case only", classes=alike)
+    if len(raw.given_sides) > 1 and not config.keep_split:
+        log("the author's split isn't kept: see --keep-split", folders=sorted(raw.given_sides))
+
+
+def _split(raw: RawFolder, config: ProcessConfig) -> dict[str, int]:
     """Give every image its side; returns for each class how many different images are its own."""
+    table = raw.table
     cluster(table, near=config.near_duplicates != "ignore")
     gather(table, config.seed, keep=config.keep_split)
-    # From the raw data's names: a class whose images are all broken is missed, not forgotten.
-    different = dict.fromkeys(sorted({*class_names, *table.class_names()}), 0) | own(table)
+    different = _different(raw)
+    if config.small_classes == "reject":
+        small = [name for name, count in different.items() if count < config.min_per_class]
+        for name in small:
+            reason = f"its class has fewer than {config.min_per_class} different images"
+            table.reject_where("class_name = ?", "?", (name,), (reason,))
+        raw.class_names.difference_update(small)
+        gather(table, config.seed, keep=config.keep_split)
+        different = _different(raw)
+        _class_names(raw)
     _check_enough(different, config.min_per_class)
     assign(table, config.split, keep=config.keep_split)
     if config.near_duplicates == "drop":
@@ -161,13 +202,30 @@ def _split(table: WorkTable, class_names: set[str], config: ProcessConfig) -> di
     return different
 
 
+def _different(raw: RawFolder) -> dict[str, int]:
+    # From the raw data's names: a class whose images are all broken is missed, not forgotten.
+    names = sorted({*raw.class_names, *raw.table.class_names()})
+    return dict.fromkeys(names, 0) | own(raw.table)
+
+
 def _check_enough(different: dict[str, int], fewest: int) -> None:
-    for name, count in different.items():
-        if count < fewest:
-            raise InputError(
-                f"the class {name!r} has {count} different usable images of its own and needs {fewest} (one "
-                "for each of train, val and test at least): add images, or take the folder away"
-            )
+    small = [f"{name!r} has {count}" for name, count in different.items() if count < fewest]
+    if small:
+        raise InputError(
+            f"every class needs {fewest} different usable images of its own (one for each of train, val and "
+            f"test at least): {', '.join(small[:5])}{', …' if len(small) > 5 else ''}; add images, or leave "
+            "these classes out with --small-classes reject"
+        )
+
+
+def _moved(table: WorkTable, output: str) -> int:
+    """How many images of an earlier run with the same seed and fractions are on another side now."""
+    moved = 0
+    with suppress(InputError):
+        for row in read_examples(output, Manifest.read(output)):
+            now = table.sql.execute("SELECT split FROM image WHERE path = ?", (row.path,)).fetchone()
+            moved += now is not None and now[0] != row.split
+    return moved
 
 
 def _write(raw: RawFolder, manifest: Manifest, output: str) -> Manifest:

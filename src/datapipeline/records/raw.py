@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
 from contracts import storage
-from contracts.dataset import Source
+from contracts.dataset import Source, Split
 from contracts.errors import InputError
 from datapipeline.records import naming
 from datapipeline.records.ahead import ahead
@@ -118,6 +118,7 @@ class RawFolder:
         table: its files, its images, and the files that can't be images or can't be read, with the reason.
             Papers aren't mentioned.
         class_names: of the files whose names are images'.
+        given_sides: of the split, by folders called train, val or test.
         reader: reads the images, here or in another process.
     """
 
@@ -132,6 +133,7 @@ class RawFolder:
         self.uri = uri.rstrip("/") or uri
         self.table = WorkTable()
         self.class_names: set[str] = set()
+        self.given_sides: set[Split] = set()
         self._root, self._files = self.uri, iter(())
         self._fetch, self._share = fetch, share
         self._cleanup = ExitStack()
@@ -232,6 +234,8 @@ class RawFolder:
         class_name = naming.class_name(inside)
         if naming.has_image_suffix(inside):
             self.class_names.add(class_name)
+            if side := naming.given_side(inside):
+                self.given_sides.add(side)
         row = (path, class_name, file, *(member[:-1] if member else (None, 0, size, size, 0, None)))
         try:
             self.table.sql.execute(

@@ -35,13 +35,22 @@ def intervals(fractions: Fractions, drawn: tuple[Split, ...] = SPLITS) -> dict[S
 
 
 def gather(table: WorkTable, seed: int, *, keep: bool) -> None:
-    """Make the table `cluster`: of each its place in [0, 1), its class if that is one, its given side."""
+    """Make the table `cluster`: of each its place in [0, 1), its class if that is one, its given side.
+
+    Raises:
+        InputError: sides are to be kept, but there are none.
+    """
     table.sql.create_function("position", 1, lambda content: position(content, seed), deterministic=True)
     table.sql.create_function("given", 1, lambda path: _rank(path) if keep else None, deterministic=True)
     if keep:
         table.reject_where("given(path) IS NULL", "'in no folder called train, val or test'")
+        if not table.count():
+            raise InputError(
+                "--keep-split: there is no folder called train, val or test: leave the option out"
+            )
     table.sql.executescript(
         """
+        DROP TABLE IF EXISTS temp.cluster;
         CREATE TEMP TABLE cluster AS
             SELECT cluster AS id, MIN(sha256) AS content, position(MIN(sha256)) AS place,
                 MAX(given(path)) AS given,
@@ -125,28 +134,33 @@ def _lend(
     drawn: dict[Split, tuple[float, float]],
 ) -> None:
     """Give a side that is empty in a class the nearest cluster of a side that can spare one."""
-    if split not in drawn:
-        raise InputError(
-            f"--keep-split: the class {class_name!r} has no image in {split}: add some or leave it out"
-        )
-    start, end = drawn[split]
-    spare = [side for side in drawn if counts[side] > 1]
+    start, end = drawn.get(split, (0.0, 0.0))
+    spare = [side for side in drawn if counts[side] > 1] if split in drawn else []
     row = table.sql.execute(
         "SELECT id, side FROM temp.cluster WHERE class_name = ? AND COALESCE(given, 0) = 0"
         f" AND side IN ({', '.join('?' * len(spare))}) ORDER BY MAX(? - place, place - ?), content LIMIT 1",
         (class_name, *spare, start, end),
     ).fetchone()
     if row is None:
-        raise InputError(f"the class {class_name!r} has too few different images for train, val and test")
+        raise InputError(
+            f"--keep-split: the class {class_name!r} has no image in {split} (is it called the same in every "
+            "folder?): add some, or leave the option out"
+        )
     table.sql.execute("UPDATE temp.cluster SET side = ? WHERE id = ?", (split, row[0]))
     counts[row[1]] -= 1
     counts[split] += 1
 
 
 def _reject_leaks(table: WorkTable) -> None:
+    """What has a look-alike on a later given side; `split` is that side already."""
     last = "(SELECT given FROM temp.cluster WHERE id = image.cluster)"
-    table.sql.execute(f"CREATE TEMP TABLE leak AS SELECT id FROM image WHERE given(path) < {last}")
+    table.sql.execute(
+        "CREATE TEMP TABLE leak AS SELECT id, (SELECT MIN(path) FROM image AS other"
+        f" WHERE other.cluster = image.cluster AND given(other.path) = {last}) AS path"
+        f" FROM image WHERE given(path) < {last}"
+    )
+    path = "(SELECT leak.path FROM temp.leak WHERE leak.id = image.id)"
     table.reject_where(
         "id IN (SELECT id FROM temp.leak)",
-        "'looks the same as an image of the given ' || split",
+        f"'looks the same as ' || {path} || ', which is in the given ' || split",
     )

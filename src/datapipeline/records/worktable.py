@@ -57,10 +57,13 @@ class WorkTable:
         shown = re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda found: ascii(found[0])[1:-1], shown)
         self.sql.execute("INSERT INTO rejected VALUES (?, ?)", (shown, reason))
 
-    def reject_where(self, condition: str, reason: str) -> None:
-        """Move images to the rejected; both arguments are SQL over the columns of `image`."""
-        self.sql.execute(f"INSERT INTO rejected SELECT path, {reason} FROM image WHERE {condition}")
-        self.sql.execute(f"DELETE FROM image WHERE {condition}")
+    def reject_where(
+        self, condition: str, reason: str, values: tuple[str, ...] = (), reasons: tuple[str, ...] = ()
+    ) -> None:
+        """Move images to the rejected; both texts are SQL over the columns of `image`, with their values."""
+        moving = f"INSERT INTO rejected SELECT path, {reason} FROM image WHERE {condition}"
+        self.sql.execute(moving, (*reasons, *values))
+        self.sql.execute(f"DELETE FROM image WHERE {condition}", values)
 
     def rejected(self) -> Iterator[tuple[str, str]]:
         """Path and reason of each rejected file, sorted."""

@@ -207,20 +207,27 @@ def _metadata() -> Iterator[Hostile]:
 
 def _other_formats() -> Iterator[Hostile]:
     no_image = Refused("not an image")
+    unread_eps = Refused("a format that isn't read: EPS")
     postscript = (
         b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 100 100\n(touch /tmp/hostile) run showpage\n%%EOF\n"
     )
     yield Hostile("drawing.svg", b'<svg xmlns="http://www.w3.org/2000/svg"/>', no_image)
     yield Hostile("drawing.jpg", b'<svg xmlns="http://www.w3.org/2000/svg"/>', no_image)
-    yield Hostile("phone.heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(500), no_image)
     yield Hostile(
-        "layers.psd", b"8BPS\0\1" + bytes(6) + struct.pack(">HLLHH", 3, 9, 9, 8, 3) + bytes(99), no_image
+        "phone.heic",
+        b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(500),
+        Refused("a format that isn't read: HEIC"),
     )
-    yield Hostile("script.eps", postscript, no_image)
-    yield Hostile("script.jpg", postscript + b" ", no_image)
+    yield Hostile(
+        "layers.psd",
+        b"8BPS\0\1" + bytes(6) + struct.pack(">HLLHH", 3, 9, 9, 8, 3) + bytes(99),
+        Refused("a format that isn't read: PSD"),
+    )
+    yield Hostile("script.eps", postscript, unread_eps)
+    yield Hostile("script.jpg", postscript + b" ", unread_eps)
     yield Hostile("metafile.wmf", b"\xd7\xcd\xc6\x9a" + bytes(200), no_image)
     yield Hostile("icon.ico", photo(90, "ICO"), no_image)
-    yield Hostile("jpeg 2000.jp2", photo(91, "JPEG2000"), no_image)
+    yield Hostile("jpeg 2000.jp2", photo(91, "JPEG2000"), Refused("a format that isn't read: JPEG 2000"))
     yield Hostile("film.mp4", b"\0\0\0\x18ftypmp42" + bytes(200), no_image)
     yield Hostile("png named.jpg", photo(92, "PNG"), Kept())
     yield Hostile("UPPER.JPG", photo(93), Kept())

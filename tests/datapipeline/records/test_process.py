@@ -165,8 +165,12 @@ def broken_class(tmp_path):
         (lambda folder: (folder / "a.zip").write_text("no"), "", "isn't an archive that can be read"),
         (lambda folder: (folder / "a.rar").write_text("no"), "a.rar", "neither a folder nor an archive"),
         (one_class, "", "holds one class only, 'many'"),
-        (few, "", "the class 'few' has 2 different usable images"),
-        (broken_class, "", "the class 'few' has 0 different usable images"),
+        (few, "", "of its own (one for each of train, val and test at least): 'few' has 2"),
+        (
+            broken_class,
+            "",
+            "usable images of its own (one for each of train, val and test at least): 'few' has 0",
+        ),
         (lambda folder: Image.new("L", (9, 9)).save(folder / "a.png"), "", "a.png: in no class folder"),
     ],
 )
@@ -219,7 +223,7 @@ def test_an_output_that_is_no_place_to_write_is_refused(tmp_path, output, messag
 
 def test_a_finished_folder_answers_for_another_min_per_class(flowers, out):
     manifest = process(str(flowers), str(out), CONFIG)
-    with pytest.raises(InputError, match="'daisy' has 40 different usable images of its own and needs 41"):
+    with pytest.raises(InputError, match=r"every class needs 41 .*: 'daisy' has 40, 'rose'"):
         process(str(flowers), str(out), ProcessConfig(min_per_class=41, workers=1))
     assert Manifest.read(str(out)) == manifest
 
@@ -305,11 +309,46 @@ def test_the_authors_split_is_kept_when_asked(flowers, tmp_path, out, command):
     }
     assert {row.class_name for row in rows} == {"daisy", "rose", "tulip"}
     assert (out / "rejected.csv").read_text().splitlines()[1:] == [
-        "train/rose/leak.png,looks the same as an image of the given test"
+        'train/rose/leak.png,"looks the same as test/rose/034.png, which is in the given test"'
     ]
     mixed = process(str(raw), str(out), CONFIG)
     assert mixed.class_names == ("daisy", "rose", "tulip")
     assert mixed.images == 121
+
+
+def test_small_classes_are_rejected_when_asked(raw, out):
+    for name, count in (("two", 2), ("cover", 1)):
+        (raw / name).mkdir()
+        for number in range(count):
+            shutil.copy(raw / f"photos/rose/00{number}.{('png', 'jpg')[number]}", raw / name)
+    shutil.copy(raw / "photos/rose/002.png", raw / "two/a rose.png")
+    with pytest.raises(InputError, match=r"'cover' has 0, 'two' has 0.*--small-classes reject"):
+        process(str(raw), str(out), CONFIG)
+    manifest = process(str(raw), str(out), ProcessConfig(small_classes="reject", workers=1))
+    assert manifest.class_names == ("daisy", "rose", "tulip")
+    assert manifest.different == {"daisy": 40, "rose": 40, "tulip": 40}
+    assert (manifest.rejected, manifest.conflicts) == (4, 0)
+    assert "two/a rose.png,its class has fewer than 3 different images" in (out / "rejected.csv").read_text()
+
+
+def test_a_download_that_broke_off_is_not_taken_for_a_data_set(raw, out):
+    (raw / ".source.json.partial").write_text("{}")
+    with pytest.raises(InputError, match="its download broke off"):
+        process(str(raw), str(out), CONFIG)
+
+
+def test_images_that_change_sides_with_a_look_alike_are_counted(raw, out, capsys):
+    process(str(raw), str(out), CONFIG)
+    sides = {row.path: row.split for row in read_examples(str(out), Manifest.read(str(out)))}
+    for file in sorted(raw.glob("photos/*/*.png")):
+        with Image.open(file) as image:
+            image.convert("RGB").resize((60, 60), Image.BICUBIC).save(file.with_suffix(".copy.png"))
+    capsys.readouterr()
+    manifest = process(str(raw), str(out), CONFIG)
+    now = {row.path: row.split for row in read_examples(str(out), manifest)}
+    moved = sum(now[path] != side for path, side in sides.items())
+    assert moved
+    assert f'"moved_to_another_side": {moved}' in capsys.readouterr().err
 
 
 def test_two_at_once_in_one_folder_are_refused(flowers, out):

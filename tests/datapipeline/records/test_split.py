@@ -137,7 +137,7 @@ def test_of_a_cluster_on_several_given_sides_only_the_last_side_is_kept():
         assign(table, FRACTIONS, keep=True)
         assert dict(table.rejected()) == {
             "stray/a/1.png": "in no folder called train, val or test",
-            "train/a/copy.png": "looks the same as an image of the given test",
+            "train/a/copy.png": "looks the same as test/a/205.png, which is in the given test",
         }
         assert table.count() == 70
 

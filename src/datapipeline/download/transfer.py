@@ -80,6 +80,8 @@ def _take(response: requests.Response, origin: Origin, partial: Partial) -> None
     status = response.status_code
     if status == requests.codes.ok:
         _check_total(answer.total(response), origin)
+        if partial.size:
+            log("starting over: the server gives no part of it", address=origin.uri, bytes=partial.size)
         partial.begin(answer.describe(response, origin.uri))
     elif status == requests.codes.partial_content and partial.state is not None and partial.size:
         if not answer.continues(response, partial.state, partial.size):

@@ -78,7 +78,7 @@ def cards(text: str) -> list[set[str]]:
     for group in groups:
         assert group.count("<img") == group.count("<figure>") > 1
         assert group.count('class="dot') == group.count("<figure>")
-    return [set(re.findall(r"<small><bdi>(.*?)</bdi></small>", group)) for group in groups]
+    return [set(re.findall(r'<bdi title="(.*?)">', group)) for group in groups]
 
 
 def test_conflicts_and_duplicates_stand_side_by_side(page):
@@ -92,7 +92,7 @@ def test_conflicts_and_duplicates_stand_side_by_side(page):
 def test_outliers_are_framed(page):
     strips = re.split(r"<h3>(Darkest|Brightest|Blurriest|Longest)", section(page, "outliers"))
     framed = {
-        name: re.findall(r'<figure class="beyond">.*?<small><bdi>(.*?)</bdi>', text, re.DOTALL)
+        name: re.findall(r'<figure class="beyond">.*?<bdi title="(.*?)">', text, re.DOTALL)
         for name, text in zip(strips[1::2], strips[2::2], strict=True)
     }
     assert framed["Darkest"] == ["dog/night.png"]

@@ -24,19 +24,31 @@ class Group(NamedTuple):
     """Some of them, of as many classes as can be."""
 
 
-class Groups(NamedTuple):
-    """The largest groups."""
+class Size(NamedTuple):
+    """How much looks the same."""
 
-    total: int
-    """Of all groups."""
+    groups: int
     images: int
-    """In all groups."""
+    """In those groups, every one of them counted."""
+
+
+class Groups(NamedTuple):
+    """Groups of one kind; some are shown, of as many classes as can be."""
+
+    size: Size
+    """Of all of them."""
     shown: list[Group]
 
     def pictures(self) -> Iterator[Picture]:
         """All that is shown of them."""
         for group in self.shown:
             yield from group.images
+
+
+def together(conflicts: Groups, duplicates: Groups) -> Size:
+    """What looks the same, whichever classes it is of: the rows of `duplicates.csv`."""
+    one, other = conflicts.size, duplicates.size
+    return Size(one.groups + other.groups, one.images + other.images)
 
 
 def conflicts(sql: sqlite3.Connection) -> Groups:
@@ -52,12 +64,18 @@ def duplicates(sql: sqlite3.Connection) -> Groups:
 def _groups(sql: sqlite3.Connection, condition: str) -> Groups:
     clusters = (
         "SELECT cluster, COUNT(*) AS count, COUNT(DISTINCT class_name) AS classes,"
-        " COUNT(DISTINCT sha256) AS contents, MIN(path) AS first"
+        " COUNT(DISTINCT sha256) AS contents, MIN(path) AS first,"
+        " MIN(class_name) AS one, MAX(class_name) AS other"
         f" FROM image GROUP BY cluster HAVING {condition}"
     )
-    total, images = sql.execute(f"SELECT COUNT(*), SUM(count) FROM ({clusters})").fetchone()
-    order = f"{clusters} ORDER BY classes DESC, count DESC, first LIMIT {_GROUPS}"
-    return Groups(total, images or 0, [_group(sql, *row[:4]) for row in sql.execute(order).fetchall()])
+    size = Size._make(sql.execute(f"SELECT COUNT(*), COALESCE(SUM(count), 0) FROM ({clusters})").fetchone())
+    # The largest of each class, or pair of classes, before the second largest of any.
+    turn = "ROW_NUMBER() OVER (PARTITION BY one, other ORDER BY count DESC, first) AS turn"
+    order = (
+        f"SELECT cluster, count, classes, contents FROM (SELECT *, {turn} FROM ({clusters}))"
+        f" ORDER BY turn, count DESC, first LIMIT {_GROUPS}"
+    )
+    return Groups(size, [_group(sql, *row) for row in sql.execute(order).fetchall()])
 
 
 def _group(sql: sqlite3.Connection, cluster: int, count: int, classes: int, contents: int) -> Group:

@@ -1,5 +1,6 @@
 """Images that look wrong beside the others: the darkest, the brightest, the blurriest, the longest."""
 
+import math
 import sqlite3
 from collections.abc import Iterator
 from typing import Final, NamedTuple
@@ -14,7 +15,9 @@ LONG: Final = 3.0
 """Sides' ratio from which a square crop leaves less than a third of an image."""
 
 _SHOWN: Final = 16
-_ALWAYS: Final = 4
+_ROW: Final = 4
+"""Images side by side. A row that outliers don't fill is filled with those next to them, to compare."""
+
 _BINS: Final = 40
 _FLAT: Final = 1.0
 """Variance of the Laplacian below which an image shows nothing: one colour, or a smooth shade."""
@@ -67,6 +70,9 @@ class Outliers(NamedTuple):
     """All of them."""
 
     strips: list[Strip]
+    """Of the kinds that there are."""
+    none: list[str]
+    """Names of the kinds that nothing is of."""
     charts: list[Chart]
     total: int
     """Images that are beyond any limit."""
@@ -92,7 +98,8 @@ def outliers(sql: sqlite3.Connection) -> Outliers:
     }
     strips = [_strip(sql, kind, conditions[kind.key]) for kind in _KINDS]
     return Outliers(
-        [strip for strip in strips if strip.total or strip.key != "long"],
+        [strip for strip in strips if strip.total],
+        [strip.name for strip in strips if not strip.total],
         [_brightness_chart(sql, dark, bright), _sharpness_chart(sql, blurred)],
         _count(sql, " OR ".join(conditions.values())),
         _count(sql, f"sharpness < {_FLAT}"),
@@ -110,7 +117,7 @@ def _below(light: Spread) -> float:
 
 def _strip(sql: sqlite3.Connection, kind: _Kind, condition: str) -> Strip:
     total = _count(sql, condition)
-    limit = min(_SHOWN, max(_ALWAYS, total))
+    limit = min(_SHOWN, math.ceil(total / _ROW) * _ROW)
     query = f"SELECT {COLUMNS} FROM image ORDER BY {kind.order}, path LIMIT {limit}"
     return Strip(kind.key, kind.name, kind.column, total, pictures(sql, query), min(total, limit))
 

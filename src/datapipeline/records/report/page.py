@@ -1,12 +1,14 @@
 """The page, put together from its sections."""
 
+import os
 import sqlite3
 from pathlib import Path
 from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup, escape
 
-from contracts.dataset import SPLITS, Manifest
+from contracts.dataset import SPLITS, Manifest, Source
 from datapipeline.records.raw import IN_ARCHIVE, RawFolder
 from datapipeline.records.report import alike, balance, findings, outliers, refused, samples, shapes
 from datapipeline.records.report.names import shown
@@ -33,18 +35,22 @@ def render(manifest: Manifest, raw: RawFolder) -> bytes:
     rejected = refused.refused(sql)
     sizes = shapes.shapes(sql, manifest)
     pictures = [*sheet.pictures(), *conflicts.pictures(), *duplicates.pictures(), *odd.pictures()]
-    archive = _only_archive(sql)
-    page = _environment(f"{archive}{IN_ARCHIVE}").get_template("report.html.j2")
+    source = Source.read_if_there(raw.uri)
+    same = alike.together(conflicts, duplicates)
+    prefix = _common_folder(sql)
+    page = _environment(prefix).get_template("report.html.j2")
     return page.render(
-        archive=archive,
+        prefix=prefix,
+        origins=source.origins if source else (),
         manifest=manifest,
         splits=SPLITS,
         totals={split: sum(manifest.counts[split].values()) for split in SPLITS},
         classes=classes,
-        findings=findings.findings(manifest, classes, odd, rejected, sizes),
+        findings=findings.findings(manifest, classes, same, odd, rejected, sizes),
         sheet=sheet,
         conflicts=conflicts,
         duplicates=duplicates,
+        same=same,
         odd=odd,
         rejected=rejected,
         sizes=sizes,
@@ -52,12 +58,18 @@ def render(manifest: Manifest, raw: RawFolder) -> bytes:
     ).encode()
 
 
-def _only_archive(sql: sqlite3.Connection) -> str:
-    """The archive that holds every image, whose name is no news on the page; empty: there is none."""
-    archives, name, members, images = sql.execute(
-        "SELECT COUNT(DISTINCT file), MIN(file), COUNT(member), COUNT(*) FROM image"
-    ).fetchone()
-    return str(name) if archives == 1 and members == images else ""
+def _common_folder(sql: sqlite3.Connection) -> str:
+    """How every image's path begins, up to a folder or an archive: it is no news on the page."""
+    ends = sql.execute("SELECT MIN(path), MAX(path) FROM image").fetchone()
+    common: str = os.path.commonprefix(ends)  # noqa: RUF071 - cut at a folder below
+    return common[
+        : max((common.rfind(end) + len(end) for end in ("/", IN_ARCHIVE) if end in common), default=0)
+    ]
+
+
+def _breakable(path: str) -> Markup:
+    """A path whose lines may break after its slashes."""
+    return escape(path).replace("/", Markup("/<wbr>"))
 
 
 def _environment(prefix: str) -> Environment:
@@ -71,7 +83,8 @@ def _environment(prefix: str) -> Environment:
     )
     environment.filters |= {
         "shown": shown,
-        "inner": lambda path: shown(path.removeprefix(prefix)),
+        "inner": lambda path: _breakable(shown(path.removeprefix(prefix))),
+        "breakable": lambda path: _breakable(shown(path)),
         "number": "{:,}".format,
         "measure": lambda value: f"{value:,.0f}" if value >= 100 else f"{value:.3g}",
         "ratio": balance.ratio,

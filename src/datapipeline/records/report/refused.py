@@ -4,11 +4,18 @@ import re
 import sqlite3
 from typing import Final, NamedTuple
 
-_KINDS: Final = 20
+from contracts.dataset import Split
+
+_KINDS: Final = 50
 _ROWS: Final = 200
 
 LOOKS_THE_SAME: Final = "looks the same as another image"
 """Why near duplicates are dropped: no fault of theirs."""
+
+LEAKS: Final[dict[str, Split]] = {f"also lies in the author's {side}": side for side in ("val", "test")}
+"""Why images of an author's split are left out."""
+
+_LEAK: Final = re.compile("looks the same as .*, which is in the given (val|test)", re.DOTALL)
 
 
 class Refused(NamedTuple):
@@ -34,6 +41,8 @@ def refused(sql: sqlite3.Connection) -> Refused:
 
 def kind(reason: str) -> str:
     """A reason without what differs from file to file: `too small: 3x4` is `too small`."""
+    if leak := _LEAK.fullmatch(reason):
+        return f"also lies in the author's {leak[1]}"
     if reason.startswith("looks the same as "):
         return LOOKS_THE_SAME
     return re.sub(r"(?<![\w-])\d+", "N", reason.partition(": ")[0])

@@ -35,17 +35,19 @@ class Sheet(NamedTuple):
 def samples(sql: sqlite3.Connection, manifest: Manifest) -> Sheet:
     """Take a few images of every class, or of classes here and there if there are too many.
 
-    They come in the order of their hashes, which is as good as drawn, and the same every time.
+    They come in the order of their hashes, which is as good as drawn, and the same every time. Of images that
+    look the same, a class shows one.
     """
     names = manifest.class_names
     shown = min(len(names), _PICTURES)
     per_class = max(1, min(_PER_CLASS, _PICTURES // len(names)))
     chosen: dict[str, list[Picture]] = {names[index * len(names) // shown]: [] for index in range(shown)}
     # One pass over all images: there is no index by class.
-    turns = (
-        "SELECT id, ROW_NUMBER() OVER (PARTITION BY class_name ORDER BY sha256, path) AS turn FROM image"
-        f" WHERE class_name IN ({', '.join('?' * shown)})"
+    unlike = (
+        "SELECT id, class_name, MIN(sha256 || path) AS place FROM image"
+        f" WHERE class_name IN ({', '.join('?' * shown)}) GROUP BY class_name, cluster"
     )
+    turns = f"SELECT id, ROW_NUMBER() OVER (PARTITION BY class_name ORDER BY place) AS turn FROM ({unlike})"
     ids = f"SELECT id FROM ({turns}) WHERE turn <= {per_class}"
     query = f"SELECT {COLUMNS} FROM image WHERE id IN ({ids}) ORDER BY class_name, sha256, path"
     for picture in pictures(sql, query, tuple(chosen)):

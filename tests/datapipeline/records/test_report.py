@@ -1,14 +1,17 @@
 """The report of a data set in which much is wrong, as text and in a real browser."""
 
+import csv
 import re
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from contracts.dataset import Manifest
+from contracts.dataset import Manifest, Source, SourceFile, SourceOrigin
 from datapipeline.records.duplicates import cluster
 from datapipeline.records.examine import Criteria, examine
 from datapipeline.records.process import ProcessConfig, process
@@ -68,6 +71,12 @@ def page(interim) -> str:
     return (interim / "report.html").read_text(encoding="utf-8")
 
 
+def report(folder: Path, **options: Any) -> str:
+    """The page of `folder/raw`."""
+    process(str(folder / "raw"), str(folder / "out"), ProcessConfig(workers=1, **options))
+    return (folder / "out/report.html").read_text(encoding="utf-8")
+
+
 def section(page: str, name: str) -> str:
     return re.search(f'<section id="{name}">.*?</section>', page, re.DOTALL)[0]
 
@@ -87,6 +96,28 @@ def test_conflicts_and_duplicates_stand_side_by_side(page):
     assert cards(section(page, "duplicates")) == [{"cat/009.png", *again}]
     assert "the very same file" in section(page, "conflicts")
     assert "the very same file" not in section(page, "duplicates")
+
+
+def test_what_looks_alike_is_counted_in_one_way(page, interim):
+    with (interim / "duplicates.csv").open(newline="") as rows:
+        groups = [row["group"] for row in csv.DictReader(rows)]
+    assert (len(groups), len(set(groups))) == (6, 2)
+    assert re.search(r'<a href="#duplicates"><b>6</b><span>images alike in 2 groups</span>', page)
+    assert re.search(r"6 images \(.*?%\) look the same, in 2 groups", section(page, "look"))
+    assert "6 images in 2 groups look the same: 2 images in 1 group across" in section(page, "duplicates")
+
+
+def test_groups_and_samples_show_what_differs(tmp_path):
+    for label, name in enumerate(("cat", "dog")):
+        add_class(tmp_path / "raw" / name, label, 20)
+        for number in range(15):
+            shutil.copy(tmp_path / f"raw/{name}/{number:03}.png", tmp_path / f"raw/{name}/copy {number}.png")
+    page = report(tmp_path)
+    assert "12 of 30 groups;" in section(page, "duplicates")
+    classes = [{path.partition("/")[0] for path in paths} for paths in cards(section(page, "duplicates"))]
+    assert [classes.count({name}) for name in ("cat", "dog")] == [6, 6]
+    images = re.findall('src="(.*?)"', section(page, "samples"))
+    assert len(images) == len(set(images)) == 20
 
 
 def test_outliers_are_framed(page):
@@ -115,11 +146,50 @@ def test_findings_say_it_in_words_and_lead_there(page):
     assert set(re.findall('href="#(.*?)"', page)) <= set(re.findall('<section id="(.*?)"', page))
 
 
+def test_images_that_leak_between_given_sides_are_a_warning(tmp_path):
+    for number, (side, count) in enumerate({"train": 9, "val": 3, "test": 4}.items()):
+        for label, name in enumerate(("oak", "elm")):
+            add_class(tmp_path / "raw" / side / name, 2 * number + label, count)
+    for number in range(2):
+        shutil.copy(tmp_path / f"raw/test/oak/00{number}.png", tmp_path / f"raw/train/oak/leak {number}.png")
+    look = section(report(tmp_path, keep_split=True), "look")
+    assert 'class="warning"><span>2 images of the author' in look
+    assert "train or val also lie in the author&#39;s test: they are left out" in look
+
+
+def test_far_shares_and_names_that_differ_by_case_are_findings(tmp_path):
+    for label, name in enumerate(("cat", "Cat")):
+        add_class(tmp_path / "raw" / name, label, 20)
+    for number in range(40):
+        shutil.copy(tmp_path / "raw/cat/000.png", tmp_path / f"raw/cat/copy {number}.png")
+    look = section(report(tmp_path, split=(0.34, 0.33, 0.33)), "look")
+    assert 'class="warning"><span>The classes “Cat” and “cat” differ by case only' in look
+    assert re.search(r"(train|val|test) has \d\d\.\d% of the images, where 3[34]% were asked for", look)
+
+
+def test_the_source_and_the_common_folder_are_said_once(tmp_path):
+    for label, name in enumerate(("cat", "dog")):
+        add_class(tmp_path / "raw/release 2/images" / name, label, 5)
+    (tmp_path / "raw/release 2/images/cat/cut.png").write_bytes(b"nothing")
+    file = SourceFile(name="pets.zip", bytes=1, crc32c="AAAAAA==")
+    origin = SourceOrigin(
+        uri="https://pets.test/v2", licence="CC0", fetched_at=datetime.now(UTC), files=(file,)
+    )
+    Source(dataset="pets", origins=(origin,)).write(str(tmp_path / "raw"))
+    page = report(tmp_path)
+    head = re.search("<header>.*?</header>", page, re.DOTALL)[0].replace("<wbr>", "")
+    assert "<bdi>https://pets.test/v2</bdi>" in head
+    assert "licence: CC0" in head
+    assert "<code>release 2/images/</code>" in head
+    assert "Every image is PNG." in section(page, "sizes")
+    assert '<ol class="bars' not in section(page, "rejected")
+    assert 'href="rejected.csv"' in section(page, "rejected")
+
+
 def test_nothing_to_worry_about(tmp_path):
     for label, name in enumerate(("cat", "dog")):
         add_class(tmp_path / "raw" / name, label, 60)
-    process(str(tmp_path / "raw"), str(tmp_path / "out"), ProcessConfig(split=(0.6, 0.2, 0.2), workers=1))
-    page = (tmp_path / "out/report.html").read_text(encoding="utf-8")
+    page = report(tmp_path, split=(0.6, 0.2, 0.2))
     assert "Nothing to worry about" in section(page, "look")
     assert "<li" not in section(page, "look")
     assert "Every image has 64 \N{MULTIPLICATION SIGN} 48 pixels." in page
@@ -167,6 +237,10 @@ def test_hundreds_of_classes_stay_one_page(tmp_path):
 def test_reasons_are_counted_without_their_particulars():
     assert kind("too small: 3x4") == kind("too small: 7x300") == "too small"
     assert kind("looks the same as a/1.jpg") == kind("looks the same as b: 2.jpg")
+    leak = kind("looks the same as a/1.jpg, which is in the given test")
+    assert (
+        leak == kind("looks the same as b/2.jpg, which is in the given test") != kind("looks the same as a")
+    )
     assert kind("a name that isn't UTF-8") == "a name that isn't UTF-8"
 
 

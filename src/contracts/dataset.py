@@ -1,8 +1,8 @@
 """What the data stages hand on: where a data set came from, which images it holds, and its shards."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
-from pydantic import AwareDatetime, Field, NonNegativeInt, PositiveInt
+from pydantic import AwareDatetime, Field, NonNegativeInt, PositiveInt, model_validator
 
 from contracts.documents import Document, Part
 
@@ -98,6 +98,15 @@ class Manifest(Document):
     min_side: PositiveInt = Field(description="pixels of the shorter side that an image must have")
     animated: Literal["first", "reject"] = Field(description="what was done with animations")
 
+    @model_validator(mode="after")
+    def _check_counts(self) -> Self:
+        names = set(self.class_names)
+        if len(names) < len(self.class_names) or self.counts.keys() != {*SPLITS}:
+            raise ValueError("expected class names that differ, and counts of train, val and test")
+        if not all(counts.keys() == names and sum(counts.values()) for counts in self.counts.values()):
+            raise ValueError("expected for each split the counts of every class, not all 0")
+        return self
+
     @property
     def images(self) -> int:
         """How many images the data set holds."""
@@ -131,6 +140,12 @@ class ShardIndex(Document):
     )
     seed: int
     shards: dict[Split, tuple[Shard, ...]]
+
+    @model_validator(mode="after")
+    def _check_splits(self) -> Self:
+        if self.shards.keys() != {*SPLITS} or not all(self.shards.values()):
+            raise ValueError("expected shards of train, val and test")
+        return self
 
     def examples(self, split: Split) -> int:
         """How many images a split holds."""

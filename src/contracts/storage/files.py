@@ -1,11 +1,11 @@
 """The verbs of storage, each handed to the backend that the URI names."""
 
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from contracts.scratch import scratch
 from contracts.storage import local, uris
 from contracts.storage.types import Backend, FileInfo, NotFoundError
 
@@ -147,7 +147,7 @@ def local_copy(uri: str) -> Iterator[Path]:
             raise NotFoundError(f"{uri} doesn't exist: name a file or a folder that does")
         yield path
         return
-    with tempfile.TemporaryDirectory(prefix="chrysalis-") as folder:
+    with scratch() as folder:
         copy = Path(folder, uris.last_part(uri))
         if exists(uri):
             download(uri, copy)

@@ -5,7 +5,6 @@ encoding isn't decoded.
 """
 
 import io
-import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
+from contracts.scratch import scratch
 from contracts.storage import gcs_access, gcs_transfer, gcs_wire, local, uris
 from contracts.storage.gcs_access import REQUEST, translated
 from contracts.storage.gcs_reader import RangedReader
@@ -53,7 +53,7 @@ def open_read(uri: str) -> BinaryIO:
 
 @contextmanager
 def writing(uri: str, _durable: bool) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="chrysalis-") as folder:
+    with scratch() as folder:
         path = Path(folder, uris.last_part(uri))
         yield path
         upload(path, uri)

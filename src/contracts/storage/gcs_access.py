@@ -1,6 +1,7 @@
 """The way into a bucket: Google's client, once a process, and its errors in our words."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -24,6 +25,8 @@ from contracts.storage.types import ConflictError, CorruptError, NotFoundError, 
 
 EMULATOR = "STORAGE_EMULATOR_HOST"
 
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
+
 TIMEOUT = (5, 60)
 """Seconds to wait for a connection and for an answer."""
 
@@ -40,6 +43,8 @@ def bucket(name: str) -> Any:
     Raises:
         UnreachableError: it doesn't exist or doesn't answer, or there are no credentials.
     """
+    if not _BUCKET.fullmatch(name):
+        raise UnreachableError(f"gs://{name} can't be a bucket: expected 3 to 222 of a-z 0-9 . - _")
     return _reached(os.getpid(), os.environ.get(EMULATOR), name)
 
 

@@ -137,8 +137,15 @@ def _walk(folder: str) -> Iterator[FileInfo]:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append(f"{below}{entry.name}/")
-                elif entry.is_file() and not entry.name.endswith(PARTIAL):
+                elif not entry.name.endswith(PARTIAL) and _is_file(entry):
                     yield FileInfo(below + entry.name, entry.stat().st_size, None, 0)
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a link that leads to itself
+        return False
 
 
 def _same(one: Path, other: Path) -> bool:

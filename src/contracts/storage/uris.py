@@ -19,6 +19,8 @@ def check(uri: str) -> None:
     """
     if not uri:
         raise InputError("a folder's URI is empty: expected a path or gs://bucket/prefix")
+    if not uri.isascii() and uri != uri.encode(errors="replace").decode():
+        raise InputError(f"expected a name in UTF-8, got {uri!a}: rename it")
     if _SCHEME.match(uri) and not re.match(r"gs://[^/]", uri):
         raise InputError(f"expected a path or gs://bucket/prefix, got {uri!r}")
 

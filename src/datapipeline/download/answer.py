@@ -70,4 +70,4 @@ def _last_modified(response: requests.Response) -> str | None:
 
 
 def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdigit() else None
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 20 else None

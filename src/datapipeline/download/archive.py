@@ -7,6 +7,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -29,8 +30,9 @@ def check_archive(path: str | Path, name: str) -> None:
         if zipfile.is_zipfile(file):
             return
         file.seek(0)
-        if tarfile.is_tarfile(file):
-            return
+        with suppress(EOFError):  # a compressed one that stops in its first block
+            if tarfile.is_tarfile(file):
+                return
         file.seek(0)
         start = file.read(20)
     if start.startswith(b"PK\x03\x04"):

@@ -44,12 +44,12 @@ def read(name: str, folder: Path) -> Entry:
     path = folder / f"{name}.toml"
     try:
         return Entry.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path} isn't TOML: {error}") from None
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise InputError(f"{path} isn't a catalogue entry: {where}: {first['msg']}") from None
+    except (ValueError, RecursionError) as error:  # of TOML, of its text, or of a number
+        raise InputError(f"{path} isn't TOML: {error}") from None
 
 
 def unknown(name: str, folder: Path) -> InputError:

@@ -2,13 +2,13 @@
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from contracts import storage
 from contracts.console import progress
 from contracts.dataset import SourceFile, SourceOrigin
+from contracts.scratch import scratch
 from contracts.storage import FileInfo
 from datapipeline.download.origin import Origin
 from datapipeline.download.over_http import fetch_http, mismatch
@@ -80,7 +80,7 @@ def _copy(folder: str, names: Sequence[str], output: str) -> Iterator[str]:
         elif not storage.is_remote(output):
             storage.download_many(folder, group, Path(output))
         else:
-            with tempfile.TemporaryDirectory(prefix="chrysalis-") as between:
+            with scratch() as between:
                 storage.download_many(folder, group, Path(between))
                 storage.upload_many(Path(between), group, output)
         yield from group
@@ -92,7 +92,9 @@ def _linked(source: Path, target: Path) -> bool:
         return target.samefile(source)
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        os.link(source.resolve(), target)
+        if source.is_symlink():  # an edit of ours would reach what it leads to
+            return False
+        os.link(source, target)
     except OSError:
         return False
     return True

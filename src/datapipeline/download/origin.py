@@ -95,7 +95,7 @@ def _over_http(address: str) -> Origin:
 
 def _file_name(address: str) -> str:
     name = PurePosixPath(unquote(urlsplit(address).path)).name
-    if not name:
+    if not name or not name.isprintable():
         raise InputError(f"{address} names no file: give the address of an archive")
     return name
 

@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import tempfile
 from pathlib import Path
 
 import google_crc32c
@@ -10,6 +9,7 @@ import google_crc32c
 from contracts import storage
 from contracts.console import log
 from contracts.dataset import SourceFile
+from contracts.scratch import scratch
 from datapipeline.download.archive import check_archive, check_end
 from datapipeline.download.origin import Origin
 from datapipeline.download.partial import Partial
@@ -30,7 +30,7 @@ def fetch_http(origin: Origin, output: str) -> SourceFile:
     name = origin.files[0].name
     if not storage.is_remote(output):
         return _fetch(origin, Path(output, name))
-    with tempfile.TemporaryDirectory(prefix="chrysalis-") as folder:
+    with scratch() as folder:
         file = _fetch(origin, Path(folder, name))
         storage.upload(Path(folder, name), storage.join(output, name))
     return file

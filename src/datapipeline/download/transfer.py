@@ -62,7 +62,12 @@ def transfer(origin: Origin, partial: Partial) -> None:
 def _ask(session: requests.Session, origin: Origin, partial: Partial) -> requests.Response:
     # As stored: a server that packs .tar.gz once more would break its checksum.
     headers = {"Accept-Encoding": "identity", **_range(origin, partial)}
-    return session.get(origin.address, stream=True, timeout=patience.PATIENCE.timeout, headers=headers)
+    try:
+        return session.get(origin.address, stream=True, timeout=patience.PATIENCE.timeout, headers=headers)
+    except requests.RequestException:
+        raise
+    except ValueError as error:  # urllib's answer to an address that is none
+        raise StageError(f"{origin.uri} leads to an address that can't be used: {error}") from error
 
 
 def _range(origin: Origin, partial: Partial) -> dict[str, str]:

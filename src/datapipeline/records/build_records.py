@@ -19,13 +19,13 @@ from contracts.dataset import SPLITS, Manifest, ResizeMode, Shard, ShardIndex, S
 from contracts.errors import InputError
 from contracts.lock import locked
 from contracts.options import Input, Output, Workers
+from contracts.scratch import scratch
 from datapipeline.records import beam_runner, building, pool
 from datapipeline.records.building import Building, Settings
 from datapipeline.records.examples import read_examples
 from datapipeline.records.places import check_places
 from datapipeline.records.plan import Plan, ShardPlan, count_shards, shard_names
 from datapipeline.records.raw import RawFolder
-from datapipeline.records.scratch import scratch
 from datapipeline.records.shard import Workshop, build_shard
 from datapipeline.records.verify import verify
 
@@ -33,6 +33,9 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 LARGEST_DEFAULT: Final = 256
 SMALLEST_DEFAULT: Final = 32
+
+MOST_SHARDS: Final = 99_999
+"""What five digits of a name can count."""
 
 LOCAL: Final = "local"
 """The runner that is a pool of processes on this machine; every other one is Beam's."""
@@ -88,12 +91,13 @@ def build_records_cli(
         int,
         typer.Option(
             min=0,
+            max=1_000_000,
             metavar="N",
             help="A class with fewer images in train gets augmented copies of them, up to N images.",
         ),
     ] = BuildConfig.augment_minority,
     shards: Annotated[
-        int | None, typer.Option(min=1, max=99_999, help="Shards for each split, instead of --shard-mb.")
+        int | None, typer.Option(min=1, max=MOST_SHARDS, help="Shards for each split, instead of --shard-mb.")
     ] = BuildConfig.shards,
     shard_mb: Annotated[
         int,
@@ -155,17 +159,19 @@ def build_records(input_uri: str, output_uri: str, config: BuildConfig) -> Shard
     """
     check_places(input_uri, output_uri)
     manifest = Manifest.read(input_uri)
+    raw_uri = config.raw or storage.resolve(manifest.raw, input_uri)
+    check_places(raw_uri, output_uri, "raw data")
     settings = _settings(manifest, config)
     counts = _counts(manifest, settings, config)
     wanted = Building(settings=settings, names=tuple(name for split in SPLITS for name in counts[split]))
     with locked(output_uri):
         present = building.finished(output_uri, wanted)
-        if present is not None and not _remove_damaged(output_uri, present):
+        if present is not None and not _remove_damaged(output_uri, present, wanted):
             log("up to date", index=storage.join(output_uri, ShardIndex.file_name))
             return present
         if present is None:
             building.start(output_uri, wanted)
-        built = _build(input_uri, output_uri, manifest, wanted, config)
+        built = _build(input_uri, raw_uri, output_uri, manifest, wanted, config)
         shards = {split: tuple(built[name] for name in counts[split]) for split in SPLITS}
         index = building.finish(output_uri, settings, shards)
     images = sum(index.examples(split) for split in SPLITS)
@@ -198,12 +204,18 @@ def _counts(manifest: Manifest, settings: Settings, config: BuildConfig) -> dict
         least = config.augment_minority if split == "train" else 0
         size = sum(max(count, least) for count in manifest.counts[split].values())
         count = config.shards or count_shards(size, settings.image_size, settings.resize, config.shard_mb)
+        if min(count, size) > MOST_SHARDS:
+            raise InputError(
+                f"expected at most {MOST_SHARDS:,} shards a split, got {count:,}: raise --shard-mb"
+            )
         names[split] = shard_names(split, min(count, size))
     return names
 
 
-def _remove_damaged(output: str, present: ShardIndex) -> bool:
+def _remove_damaged(output: str, present: ShardIndex, wanted: Building) -> bool:
     damaged = building.damaged(output, building.all_shards(present))
+    if damaged:
+        building.reopen(output, wanted)
     for shard in damaged:
         log("damaged, built again", shard=shard.name)
         storage.delete(storage.join(output, shard.name))
@@ -211,14 +223,13 @@ def _remove_damaged(output: str, present: ShardIndex) -> bool:
 
 
 def _build(
-    input_uri: str, output: str, manifest: Manifest, wanted: Building, config: BuildConfig
+    input_uri: str, raw_uri: str, output: str, manifest: Manifest, wanted: Building, config: BuildConfig
 ) -> dict[str, Shard]:
-    uri = config.raw or storage.resolve(manifest.raw, input_uri)
     local = config.runner == LOCAL
     with (
         _work_folder(output, config) as work,
         scratch() as folder,
-        RawFolder(uri, fetch=local, share=None if local else work) as raw,
+        RawFolder(raw_uri, fetch=local, share=None if local else work) as raw,
     ):
         examples = read_examples(input_uri, manifest)
         plan = Plan(raw.table, examples, config.seed, config.augment_minority)

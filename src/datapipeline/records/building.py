@@ -72,6 +72,12 @@ def start(folder: str, wanted: Building) -> None:
     wanted.write(folder)
 
 
+def reopen(folder: str, wanted: Building) -> None:
+    """Take back a finished folder's promise: shards of it are built again, and the others stay."""
+    wanted.write(folder)
+    storage.delete(storage.join(folder, ShardIndex.file_name))
+
+
 def finish(folder: str, settings: Settings, shards: dict[Split, tuple[Shard, ...]]) -> ShardIndex:
     """Write the index; the folder is finished."""
     storage.sync(folder)

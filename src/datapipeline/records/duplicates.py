@@ -7,6 +7,7 @@ Clusters are what these pairs connect.
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
 from typing import Final
@@ -30,6 +31,7 @@ _FLAT: Final = 3.0
 """Standard deviation of greys below which a thumbnail shows nothing that could correlate."""
 
 _ROWS: Final = 256
+_REMEMBERED: Final = 2048
 
 Numbers = NDArray[np.int64]
 
@@ -45,8 +47,7 @@ def cluster(table: WorkTable, *, near: bool) -> None:
         """
     )
     if near:
-        for one, other in _near(table):
-            _merge(table, one, other)
+        _join_near(table)
     table.sql.execute("DROP TABLE temp.content")
 
 
@@ -74,34 +75,37 @@ def groups(table: WorkTable) -> Iterator[tuple[int, str, str, str, str]]:
         yield from ((number, *row[1:]) for row in rows)
 
 
-def _merge(table: WorkTable, one: int, other: int) -> None:
-    first, second = sorted(_cluster_of(table, content) for content in (one, other))
-    if first != second:
-        table.sql.execute("UPDATE image SET cluster = ? WHERE cluster = ?", (first, second))
-
-
-def _cluster_of(table: WorkTable, content: int) -> int:
-    return int(table.sql.execute("SELECT cluster FROM image WHERE id = ?", (content,)).fetchone()[0])
-
-
-def _near(table: WorkTable) -> Iterator[tuple[int, int]]:
-    """Pairs of different contents, by the id of one image of each, that look the same."""
+def _join_near(table: WorkTable) -> None:
+    """Give contents that look the same, and what these connect, one cluster."""
     count = table.count("temp.content")
     rows = table.sql.execute("SELECT id, hash FROM temp.content ORDER BY hash, id")
     found: Numbers = np.fromiter(rows, np.dtype((np.int64, 2)), count)
     ids, hashes = found[:, 0], np.ascontiguousarray(found[:, 1])
-    for one, other in candidates(hashes):
-        if _alike(_thumbnail(table, int(ids[one])), _thumbnail(table, int(ids[other]))):
-            yield int(ids[one]), int(ids[other])
+    labels = np.arange(count)
+
+    @lru_cache(_REMEMBERED)
+    def thumbnail(content: int) -> NDArray[np.float32]:
+        query = "SELECT thumbnail FROM image WHERE id = ?"
+        (pixels,) = table.sql.execute(query, (int(ids[content]),)).fetchone()
+        return np.frombuffer(pixels, np.uint8).astype(np.float32).reshape(THUMBNAIL**2, 3)
+
+    for one, other in candidates(hashes, labels):
+        if labels[one] != labels[other] and _alike(thumbnail(one), thumbnail(other)):
+            first, second = sorted((labels[one], labels[other]))
+            labels[labels == second] = first
+    joined = np.flatnonzero(labels != np.arange(count))
+    changes = ((int(ids[labels[content]]), int(ids[content])) for content in joined)
+    table.sql.executemany("UPDATE image SET cluster = ? WHERE cluster = ?", changes)
 
 
-def candidates(hashes: Numbers) -> Iterator[tuple[int, int]]:
-    """Pairs of positions whose hashes differ in at most `MAX_BITS`.
+def candidates(hashes: Numbers, labels: Numbers) -> Iterator[tuple[int, int]]:
+    """Pairs of positions whose hashes differ in at most `MAX_BITS` and whose labels differ.
 
     Args:
         hashes: int64 [n], sorted. Of equal ones, each is paired with the first of them only, and only that
             one with others: what they connect stays the same, and a thousand empty images don't make a
             million pairs.
+        labels: int64 [n]: equal for what is joined already; may change in the meantime.
     """
     firsts = np.flatnonzero(np.diff(hashes, prepend=hashes[:1] - 1))
     lengths = np.diff(firsts, append=len(hashes))
@@ -112,9 +116,11 @@ def candidates(hashes: Numbers) -> Iterator[tuple[int, int]]:
     for byte in range(8):
         keys = distinct.view(np.uint8)[byte::8]
         for bucket in _buckets(keys):
-            for one, other in _close(distinct, bucket):
-                if not _agree_before(distinct[one] ^ distinct[other], byte):
-                    yield int(firsts[one]), int(firsts[other])
+            for start in range(0, len(bucket), _ROWS):
+                one, other = _close(distinct[bucket], labels[firsts[bucket]], start)
+                for left, right in zip(bucket[one], bucket[other], strict=True):
+                    if not _agree_before(distinct[left] ^ distinct[right], byte):
+                        yield int(firsts[left]), int(firsts[right])
 
 
 def _buckets(keys: NDArray[np.uint8]) -> Iterator[Numbers]:
@@ -126,23 +132,18 @@ def _buckets(keys: NDArray[np.uint8]) -> Iterator[Numbers]:
             yield order[start:end]
 
 
-def _close(hashes: Numbers, bucket: Numbers) -> Iterator[tuple[int, int]]:
-    mine = hashes[bucket]
-    for start in range(0, len(bucket), _ROWS):
-        differing = np.bitwise_count(mine[start : start + _ROWS, None] ^ mine[None, start:])
-        for row, column in np.argwhere(differing <= MAX_BITS):
-            if row < column:
-                yield int(bucket[start + row]), int(bucket[start + column])
+def _close(hashes: Numbers, labels: Numbers, start: int) -> tuple[Numbers, Numbers]:
+    """Of `_ROWS` hashes from `start` on, the close ones behind each: positions of the pairs."""
+    rows = slice(start, start + _ROWS)
+    apart = np.triu(labels[rows, None] != labels[None, start:], 1)
+    close = np.bitwise_count(hashes[rows, None] ^ hashes[None, start:]) <= MAX_BITS
+    one, other = np.nonzero(apart & close)
+    return one + start, other + start
 
 
 def _agree_before(difference: np.int64, byte: int) -> bool:
     """Whether an earlier byte is equal too, so that the pair was found there."""
     return 0 in int(difference).to_bytes(8, "little", signed=True)[:byte]
-
-
-def _thumbnail(table: WorkTable, content: int) -> NDArray[np.float32]:
-    row = table.sql.execute("SELECT thumbnail FROM image WHERE id = ?", (content,)).fetchone()
-    return np.frombuffer(row[0], np.uint8).astype(np.float32).reshape(THUMBNAIL**2, 3)
 
 
 def _alike(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:

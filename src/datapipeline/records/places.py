@@ -1,24 +1,35 @@
 """Where a stage may write: into a folder, and never among what it reads."""
 
+import os
 from pathlib import Path
 
 from contracts import storage
 from contracts.errors import InputError
 
 
-def check_places(source: str, output: str) -> None:
+def check_places(source: str, output: str, called: str = "--input") -> None:
     """Refuse an output that can't be a folder, or that is the input or lies in it.
+
+    Args:
+        source: what is read.
+        output: where to write.
+        called: what the source is called in the message.
 
     Raises:
         InputError: it is so.
     """
-    storage.check_apart(source, output)
     if storage.is_remote(source) == storage.is_remote(output):
-        way = storage.relative(output, source)
+        way = storage.relative(_real(output), _real(source))
+        if way == ".":
+            raise InputError(f"--output {output} is the {called}: choose another folder")
         if way.split("/")[0] != ".." and not storage.is_remote(way):
-            raise InputError(f"--output {output} lies in the --input {source}: choose a folder beside it")
+            raise InputError(f"--output {output} lies in the {called} {source}: choose a folder beside it")
     if not storage.is_remote(output):
         path = Path(output).absolute()
         there = next(place for place in (path, *path.parents) if place.exists())
         if not there.is_dir():
             raise InputError(f"--output {output} can't be a folder: {there} is a file; choose another folder")
+
+
+def _real(uri: str) -> str:
+    return uri if storage.is_remote(uri) else os.path.realpath(uri)

@@ -116,7 +116,7 @@ class Plan:
     def deal(self, names: Sequence[str]) -> None:
         """Deal every split's images, in their order, to the shards of these names, balanced to one."""
         for split in SPLITS:
-            count = sum(name.startswith(f"{split}-") for name in names)
+            count = max(1, sum(name.startswith(f"{split}-") for name in names))
             rows = self._sql.execute(
                 "SELECT path, variant FROM temp.planned WHERE split = ? ORDER BY key", (split,)
             )
@@ -188,5 +188,5 @@ def read_plan(uri: str) -> Iterator[Planned]:
 
 def _key(path: str, variant: int, seed: int) -> str:
     # A hash rather than random.shuffle: Python's generator may change what it gives for a seed.
-    name = f"{path}:{variant}" if variant else path
+    name = f"{path}\0{variant}" if variant else path  # no path holds a NUL
     return hashlib.sha256(f"{seed}:{name}".encode()).hexdigest()

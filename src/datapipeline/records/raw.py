@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple, Self
 from contracts import storage
 from contracts.dataset import Source, Split
 from contracts.errors import InputError
+from contracts.scratch import scratch
 from datapipeline.records import naming
 from datapipeline.records.ahead import ahead
 from datapipeline.records.archives import (
@@ -20,7 +21,6 @@ from datapipeline.records.archives import (
     is_archive,
     open_archive,
 )
-from datapipeline.records.scratch import scratch
 from datapipeline.records.worktable import WorkTable
 
 IN_ARCHIVE: Final = "::"
@@ -270,7 +270,9 @@ class _Known:
     def crc32c(self, name: str, size: int) -> str:
         path = Path(storage.join(self._root, name))
         known_size, crc32c = self._files.get(name, (None, ""))
-        if known_size == size and path.stat().st_mtime < self._since:
+        state = path.stat()
+        # A rename or a copy keeps the time of the last edit, but not that of the last change.
+        if known_size == size and max(state.st_mtime, state.st_ctime) < self._since:
             return crc32c
         return storage.checksum(path)
 

@@ -17,6 +17,7 @@ Feature = bytes | int
 
 _LENGTH: Final = struct.Struct("<Q")
 _CRC: Final = struct.Struct("<I")
+_LARGEST: Final = 1 << 31
 _MASK: Final = 0xA282EAD8
 
 
@@ -40,7 +41,10 @@ def read_records(file: BinaryIO) -> Iterator[bytes]:
         length, crc = head[: _LENGTH.size], head[_LENGTH.size :]
         if len(head) < _LENGTH.size + _CRC.size or _masked_crc(length) != crc:
             raise RecordError("a record's length is damaged")
-        data = file.read(_LENGTH.unpack(length)[0])
+        size = _LENGTH.unpack(length)[0]
+        if size > _LARGEST:
+            raise RecordError(f"a record claims {size} bytes")
+        data = file.read(size)
         if _masked_crc(data) != file.read(_CRC.size):
             raise RecordError("a record's data is damaged")
         yield data

@@ -6,8 +6,11 @@ process, however that ends.
 
 import re
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from typing import Final, Self
+
+from contracts.errors import StageError
 
 _SETTINGS: Final = """
 PRAGMA journal_mode = OFF;
@@ -48,8 +51,13 @@ class WorkTable:
         self.sql.execute("BEGIN")
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
         self.sql.close()
+        if isinstance(error, sqlite3.OperationalError):
+            place = tempfile.gettempdir()
+            raise StageError(
+                f"the temporary folder {place} failed ({error}): make room, or set TMPDIR"
+            ) from error
 
     def reject(self, path: str, reason: str) -> None:
         """Note a file that isn't used; what is no text in its name is shown as escapes."""

@@ -117,8 +117,9 @@ def test_every_close_pair_of_hashes_is_found(spread, seed, count):
         for _ in range(count)
     ]
     hashes = np.sort(np.array([value & (2**64 - 1) for value in values], np.uint64).view(np.int64))
-    found = set(candidates(hashes))
-    assert len(found) == len(list(candidates(hashes))), "none is found twice"
+    unjoined = np.arange(count)
+    found = set(candidates(hashes, unjoined))
+    assert len(found) == len(list(candidates(hashes, unjoined))), "none is found twice"
     firsts = {int(value): index for index, value in reversed(list(enumerate(hashes)))}
     for one, other in combinations(range(count), 2):
         leaders = firsts[int(hashes[one])], firsts[int(hashes[other])]

@@ -45,8 +45,8 @@ class Case(StrEnum):
     SMALL = "small"
     READING = "reading"
     PASSING = "passing"
-    MEMORY = "memory"
     TRANSFERS = "transfers"
+    MEMORY = "memory"
 
 
 def main(

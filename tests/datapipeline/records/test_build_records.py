@@ -368,3 +368,57 @@ def test_two_at_once_in_one_folder_are_refused(interim, out):
     with locked(str(out)), pytest.raises(StageError, match="another run is working"):
         build_records(str(interim), str(out), BuildConfig(quality=10, workers=1))
     assert contents(out) == before
+
+
+def test_a_rebuild_that_fails_leaves_no_index(raw, tmp_path):
+    interim, out = str(tmp_path / "interim"), tmp_path / "out"
+    process(str(raw), interim, ProcessConfig(workers=1))
+    config = BuildConfig(shards=2, workers=1)
+    build_records(interim, str(out), config)
+    whole = contents(out)
+    flip(out / records.shard_name("train", 0, 2))
+    moved = raw.rename(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="doesn't exist"):
+        build_records(interim, str(out), config)
+    assert ShardIndex.read_if_there(str(out)) is None
+    assert (out / records.shard_name("train", 1, 2)).read_bytes() == whole[records.shard_name("train", 1, 2)]
+    build_records(interim, str(out), replace(config, raw=str(moved)))
+    assert contents(out) == whole
+
+
+def test_shards_are_not_written_among_the_raw_data(raw, tmp_path):
+    process(str(raw), str(tmp_path / "interim"), ProcessConfig(workers=1))
+    (tmp_path / "link").symlink_to(raw)
+    for place in (raw, raw / "photos/rose", tmp_path / "link/new"):
+        with pytest.raises(InputError, match="raw data"):
+            build_records(str(tmp_path / "interim"), str(place), BuildConfig(workers=1))
+
+
+def test_names_that_look_like_copies_are_no_copies(raw, tmp_path):
+    rose = raw / "photos/rose"
+    for name in ("000.png:1", "000.png#1"):
+        Image.fromarray(np.random.default_rng(len(name)).integers(0, 256, (30, 30, 3), np.uint8)).save(
+            rose / name, "PNG"
+        )
+    process(str(raw), str(tmp_path / "interim"), ProcessConfig(workers=1))
+    config = BuildConfig(shards=1, augment_minority=90, workers=1)
+    index = build_records(str(tmp_path / "interim"), str(tmp_path / "out"), config)
+    assert index.shards["train"][0].class_histogram == (90, 90, 90)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda manifest: manifest["counts"].pop("val"),
+        lambda manifest: manifest["counts"].update(train={}),
+        lambda manifest: manifest["class_names"].reverse(),
+        lambda manifest: manifest.update(class_names=["daisy", "daisy", "tulip"]),
+    ],
+)
+def test_an_edited_manifest_is_refused(interim, tmp_path, edit):
+    folder = Path(shutil.copytree(interim, tmp_path / "interim"))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    edit(manifest)
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match="manifest"):
+        build_records(str(folder), str(tmp_path / "out"), BuildConfig(workers=1))

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
+from datapipeline.records import duplicates
 from datapipeline.records.appearance import look
 from datapipeline.records.duplicates import MAX_BITS, candidates, cluster, drop, groups
 from datapipeline.records.worktable import WorkTable
@@ -126,3 +127,20 @@ def test_every_close_pair_of_hashes_is_found(spread, seed, count):
         close = int(hashes[one] ^ hashes[other]).bit_count() <= MAX_BITS
         if leaders == (one, other) or (hashes[one] == hashes[other] and one == leaders[0]):
             assert ((one, other) in found) == close
+
+
+def test_of_thousands_that_look_the_same_few_pairs_are_compared(monkeypatch):
+    rng = np.random.default_rng(0)
+    grey = np.asarray(scene(1).resize((32, 32)), np.int16)
+    images = {
+        str(number): (
+            "a",
+            Image.fromarray((grey + rng.integers(-2, 3, grey.shape)).clip(0, 255).astype(np.uint8)),
+        )
+        for number in range(2000)
+    }
+    compared, alike = [], duplicates._alike
+    monkeypatch.setattr(duplicates, "_alike", lambda one, other: compared.append(1) or alike(one, other))
+    found, _ = clustered(images)
+    assert found == [set(images)]
+    assert len(compared) < 10 * len(images)  # of two million pairs

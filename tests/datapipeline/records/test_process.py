@@ -1,5 +1,6 @@
 import csv
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -11,9 +12,11 @@ from contracts import storage
 from contracts.dataset import SPLITS, Example, Manifest
 from contracts.errors import InputError, StageError
 from contracts.lock import locked
+from datapipeline.download.dataloader import dataloader
 from datapipeline.records.build_records import BuildConfig, build_records
 from datapipeline.records.examples import read_examples
 from datapipeline.records.process import ProcessConfig, process
+from datapipeline.records.worktable import WorkTable
 
 CONFIG = ProcessConfig(workers=1)
 
@@ -355,3 +358,28 @@ def test_two_at_once_in_one_folder_are_refused(flowers, out):
     with locked(str(out)), pytest.raises(StageError, match="another run is working"):
         process(str(flowers), str(out), CONFIG)
     assert not out.exists()
+
+
+def test_files_that_change_places_are_noticed(flowers, tmp_path, out):
+    raw = tmp_path / "raw"
+    dataloader(str(flowers / "photos"), str(raw))
+    process(str(raw), str(out), CONFIG)
+    one, other = raw / "rose/000.png", raw / "tulip/000.png"
+    size = max(file.stat().st_size for file in (one, other))
+    for file in (one, other):  # of one size, and as old as before
+        times = file.stat()
+        file.write_bytes(file.read_bytes().ljust(size, b"\0"))
+        os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+    one.rename(raw / "between")
+    other.rename(one)
+    (raw / "between").rename(other)
+    before = {row.path: row.sha256 for row in read_examples(str(out), Manifest.read(str(out)))}
+    after = {row.path: row.sha256 for row in read_examples(str(out), process(str(raw), str(out), CONFIG))}
+    assert after["rose/000.png"] != before["rose/000.png"]
+
+
+def test_a_full_temporary_folder_is_one_line(tmp_path):
+    with pytest.raises(StageError, match="database or disk is full: make room"), WorkTable() as table:
+        table.sql.execute("PRAGMA max_page_count = 20")
+        for number in range(10_000):
+            table.reject(f"{number}", "a reason")

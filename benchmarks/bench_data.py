@@ -34,8 +34,8 @@ WHO: Final = """\
 The contenders' scripts are in benchmarks/contenders, their versions in benchmarks/peers/Pipfile.lock.
 `build_records` works on what `process` left (its own rate stands under *A zip read in place*), checks
 every image's sha256 and reads each shard back; its eight shards are of each split. The bare loop and Beam
-write JPEGs without labels. img2dataset writes its webdataset form: its TFRecords need tensorflow-io,
-which has no build for this TensorFlow, and would import TensorFlow in every process."""
+write JPEGs without labels. img2dataset writes its webdataset form: its TFRecords need
+tensorflow-io, and TensorFlow in every process."""
 
 
 class Case(StrEnum):

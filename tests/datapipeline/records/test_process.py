@@ -379,7 +379,7 @@ def test_files_that_change_places_are_noticed(flowers, tmp_path, out):
 
 
 def test_a_full_temporary_folder_is_one_line(tmp_path):
-    with pytest.raises(StageError, match="database or disk is full: make room"), WorkTable() as table:
+    with pytest.raises(StageError, match=r"database or disk is full\): make room"), WorkTable() as table:
         table.sql.execute("PRAGMA max_page_count = 20")
         for number in range(10_000):
             table.reject(f"{number}", "a reason")

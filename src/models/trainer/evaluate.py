@@ -73,7 +73,7 @@ def evaluate(
     """
     index = ShardIndex.read(data)
     bundle = ModelBundle.read(model)
-    _check(bundle, model, index, data, split)
+    _check(bundle, model, index, data)
     if bundle.dataset_digest != index.manifest_digest:
         log(
             "not the data that the model was trained on: some of it may have been; mind the figures",
@@ -125,7 +125,7 @@ def _answer(folder: Path, runtime: Runtime) -> Answer:
     return lambda pixels: loaded.signatures["pixels"](pixels=tf.constant(pixels))["probabilities"].numpy()
 
 
-def _check(bundle: ModelBundle, model: str, index: ShardIndex, data: str, split: Split) -> None:
+def _check(bundle: ModelBundle, model: str, index: ShardIndex, data: str) -> None:
     if bundle.class_names != index.class_names:
         ours, theirs = set(bundle.class_names), set(index.class_names)
         only = [f"only in the model: {', '.join(sorted(ours - theirs)[:5])}"] if ours - theirs else []
@@ -135,8 +135,6 @@ def _check(bundle: ModelBundle, model: str, index: ShardIndex, data: str, split:
             f"{len(index.class_names)} ({'; '.join(only) or 'in another order'}): "
             "name the data set that the model is for"
         )
-    if not index.shards.get(split):
-        raise InputError(f"{data} has no images in its {split} split: take another --split")
 
 
 def _facts(bundle: ModelBundle, model: str, index: ShardIndex, data: str, options: str) -> RunFacts:

@@ -15,21 +15,6 @@ Shards = Mapping[Split, Sequence[str]]
 """Local paths for each split, in the index's order."""
 
 
-def read_index(uri: str) -> ShardIndex:
-    """Read the index of a processed data set that can be trained on.
-
-    Raises:
-        InputError: it is no such folder, or a split is empty.
-    """
-    index = ShardIndex.read(uri)
-    for split in SPLITS:
-        if not index.shards.get(split):
-            raise InputError(
-                f"{uri} holds no {split} images: process more images, or with a larger share for it (--split)"
-            )
-    return index
-
-
 def digest_of(index: ShardIndex) -> str:
     """sha256 over the index: the same for the same shards."""
     return hashlib.sha256(index.to_json()).hexdigest()
@@ -41,7 +26,7 @@ def local_shards(uri: str, index: ShardIndex, splits: Collection[Split] = SPLITS
     Raises:
         InputError: a shard is missing, or isn't the one that the index describes.
     """
-    wanted = [shard for split in splits for shard in index.shards.get(split, ())]
+    wanted = [shard for split in splits for shard in index.shards[split]]
     folder = _fetched(uri, index, wanted) if storage.is_remote(uri) else Path(uri)
     for shard in wanted:
         path = folder / shard.name
@@ -51,13 +36,13 @@ def local_shards(uri: str, index: ShardIndex, splits: Collection[Split] = SPLITS
             raise InputError(
                 f"{path} should have {shard.bytes} bytes, but {found}: run {ShardIndex.made_by} again"
             )
-    return {split: [str(folder / shard.name) for shard in index.shards.get(split, ())] for split in splits}
+    return {split: [str(folder / shard.name) for shard in index.shards[split]] for split in splits}
 
 
 def damaged(paths: Shards, index: ShardIndex) -> StageError | None:
     """Explain a read that failed: which shard's bytes aren't those that were written; None: all are."""
     for split, files in paths.items():
-        for path, shard in zip(files, index.shards.get(split, ()), strict=True):
+        for path, shard in zip(files, index.shards[split], strict=True):
             if storage.checksum(Path(path)) != shard.crc32c:
                 return StageError(
                     f"the shard {path} is damaged (its crc32c differs from the index's): delete it and run "

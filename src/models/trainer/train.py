@@ -14,7 +14,7 @@ from models.trainer.architecture import Architecture
 from models.trainer.config import FROM_SCRATCH, IMAGENET, Execution, TrainConfig
 from models.trainer.run_folder import find_run, new_run
 from models.trainer.runtime import check_driver, load_tensorflow
-from models.trainer.shards import digest_of, read_index
+from models.trainer.shards import digest_of
 from models.trainer.wandb_run import wandb_mode
 
 LARGEST_DEFAULT_IMAGE = 224
@@ -45,7 +45,7 @@ def train_and_evaluate(
         InputError: something that was given can't be used. Then nothing was written.
         StageError: another process works in the folder, or the work failed.
     """
-    index = read_index(input_uri)
+    index = ShardIndex.read(input_uri)
     image_size = choose_image_size(config, index, architecture)
     wandb_mode(execution.wandb)
     name = storage.last_part(output_uri)

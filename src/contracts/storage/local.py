@@ -45,7 +45,8 @@ def iter_files(folder: str) -> Iterator[FileInfo]:
 
 def read_bytes(uri: str) -> bytes:
     try:
-        return Path(uri).read_bytes()
+        with open(uri, "rb", buffering=0) as file:  # noqa: PTH123 - twice as fast as a Path's, a million times
+            return file.read()
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         raise _not_found(uri) from None
 

@@ -206,7 +206,8 @@ class RawFolder:
             self._replaced[file] = reachable
         for member in self.reader.archive(file).members():
             inside = member.name.replace("\\", "/").removeprefix("./")  # Windows tools write backslashes
-            self._take(f"{file}{IN_ARCHIVE}{inside}", inside, member, member.bytes, file)
+            if not naming.is_ignored(inside):
+                self._take(f"{file}{IN_ARCHIVE}{inside}", inside, member, member.bytes, file)
         self._reject_overlaps(file)
 
     def _reachable(self, uri: str) -> str:
@@ -225,8 +226,6 @@ class RawFolder:
         return shared
 
     def _take(self, path: str, inside: str, member: Member | None, size: int, file: str) -> None:
-        if naming.is_ignored(inside):
-            return
         reason = naming.trouble(inside) or (member and member.trouble) or _too_large(size)
         if reason:
             self.table.reject(path, reason)

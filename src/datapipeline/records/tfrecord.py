@@ -52,11 +52,13 @@ def read_records(file: BinaryIO) -> Iterator[bytes]:
 
 def to_example(features: Mapping[str, Feature]) -> bytes:
     """Serialize one value for each name as a `tf.train.Example`; equal features give equal bytes."""
-    feature = {
-        name: {"bytes_list" if isinstance(value, bytes) else "int64_list": {"value": (value,)}}
-        for name, value in features.items()
-    }
-    return bytes(_example_class()(features={"feature": feature}).SerializeToString(deterministic=True))
+    example = _example_class()()
+    feature = example.features.feature
+    for name, value in features.items():
+        (feature[name].bytes_list if isinstance(value, bytes) else feature[name].int64_list).value.append(
+            value
+        )
+    return bytes(example.SerializeToString(deterministic=True))
 
 
 def from_example(data: bytes) -> dict[str, Feature]:

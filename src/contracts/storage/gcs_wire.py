@@ -102,7 +102,7 @@ def get_range(bucket: str, name: str, first: int, last: int, file: int) -> int |
 
 
 def _pieces(response: Any) -> Iterator[memoryview]:
-    """Yield a body's pieces, each in the memory of the one before; they just end where the body breaks off."""
+    body = response._original_response  # urllib3's readinto reads into fresh memory, and copies that
     buffer = memoryview(bytearray(PIECE))
     body = response._original_response  # urllib3's own readinto reads into fresh memory, and copies that
     try:

@@ -102,9 +102,9 @@ def get_range(bucket: str, name: str, first: int, last: int, file: int) -> int |
 
 
 def _pieces(response: Any) -> Iterator[memoryview]:
-    body = response._original_response  # urllib3's readinto reads into fresh memory, and copies that
+    """Yield a body's pieces, each in the memory of the last; where the body breaks off, they just end."""
     buffer = memoryview(bytearray(PIECE))
-    body = response._original_response  # urllib3's own readinto reads into fresh memory, and copies that
+    body = response._original_response  # urllib3's own readinto takes fresh memory, and copies
     try:
         while size := body.readinto(buffer):
             yield buffer[:size]

@@ -229,10 +229,10 @@ def _build(
     with (
         _work_folder(output, config) as work,
         scratch() as folder,
-        RawFolder(raw_uri, fetch=local, share=None if local else work) as raw,
+        RawFolder(raw_uri, listed=False, fetch=local, share=None if local else work) as raw,
     ):
         examples = read_examples(input_uri, manifest)
-        plan = Plan(raw.table, examples, config.seed, config.augment_minority)
+        plan = Plan(raw, examples, config.seed, config.augment_minority)
         plan.deal(wanted.names)
         workshop = Workshop(
             reader=raw.reader,

@@ -9,7 +9,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple, TextIO
 
@@ -17,8 +17,7 @@ from contracts import storage
 from contracts.dataset import SPLITS, Example, ResizeMode, Split
 from contracts.errors import InputError
 from contracts.records import shard_name
-from datapipeline.records.raw import COLUMNS, RawImage, to_image
-from datapipeline.records.worktable import WorkTable
+from datapipeline.records.raw import RawFolder, RawImage, archive_of, to_image
 
 EXAMPLES_FOR_A_SHARD: Final = 256
 SHARDS_FOR_A_START: Final = 16
@@ -31,7 +30,8 @@ _ASPECT: Final = 4 / 3
 
 _TABLES: Final = """
 CREATE TEMP TABLE example (
-    path TEXT PRIMARY KEY, label INTEGER, split TEXT, sha256 TEXT, width INTEGER, height INTEGER, format TEXT
+    path TEXT PRIMARY KEY, label INTEGER, class_name TEXT, split TEXT,
+    sha256 TEXT, width INTEGER, height INTEGER, format TEXT, archive TEXT
 ) WITHOUT ROWID;
 CREATE TEMP TABLE planned (
     split TEXT, key TEXT, path TEXT, variant INTEGER, PRIMARY KEY (split, key)
@@ -88,28 +88,40 @@ def shard_names(split: Split, count: int) -> list[str]:
 class Plan:
     """A plan in the making, in the raw folder's work table."""
 
-    def __init__(
-        self, table: WorkTable, examples: Iterable[Example], seed: int, augment_minority: int
-    ) -> None:
-        """Order the examples of all splits.
+    def __init__(self, raw: RawFolder, examples: Iterable[Example], seed: int, augment_minority: int) -> None:
+        """Order the examples of all splits, and look into the archives that hold them.
 
         Args:
-            table: holds the raw images.
+            raw: the raw data; it needn't be listed.
             examples: in any order.
             seed: another seed, another order.
             augment_minority: a class with fewer images in train gets augmented copies of them, up to so many.
 
         Raises:
-            InputError: an image isn't in the raw data.
+            InputError: an image isn't in its archive, or the raw data is some other. Whether every file is
+                there shows when it is read.
         """
-        self._sql = table.sql
+        self._sql = raw.table.sql
         self._sql.executescript(_TABLES)
         self._sql.create_function(
             "key", 2, lambda path, variant: _key(path, variant, seed), deterministic=True
         )
-        rows = ((e.path, e.label, e.split, e.sha256, e.width, e.height, e.format) for e in examples)
-        self._sql.executemany("INSERT INTO temp.example VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
-        self._check_there()
+        rows = (
+            (
+                e.path,
+                e.label,
+                e.class_name,
+                e.split,
+                e.sha256,
+                e.width,
+                e.height,
+                e.format,
+                archive_of(e.path),
+            )
+            for e in examples
+        )
+        self._sql.executemany("INSERT INTO temp.example VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        self._find(raw)
         self._sql.execute("INSERT INTO temp.planned SELECT split, key(path, 0), path, 0 FROM temp.example")
         self._augment(augment_minority)
 
@@ -140,18 +152,29 @@ class Plan:
             yield ShardPlan(name, uri)
 
     def _rows(self, split: str, shard: int) -> Iterator[tuple[object, ...]]:
-        columns = ", ".join(f"image.{column}" for column in COLUMNS.split(", "))
         yield from self._sql.execute(
-            f"SELECT label, example.sha256, example.width, example.height, example.format, variant, {columns}"
-            " FROM temp.dealt JOIN temp.example USING (path) JOIN image USING (path)"
+            "SELECT label, example.sha256, example.width, example.height, example.format, variant,"
+            " path, example.class_name, COALESCE(file, path), member, offset, bytes, packed, method, crc32"
+            " FROM temp.dealt JOIN temp.example USING (path) LEFT JOIN image USING (path)"
             " WHERE dealt.split = ? AND shard = ? ORDER BY rank",
             (split, shard),
         )
 
-    def _check_there(self) -> None:
-        query = "SELECT path FROM temp.example WHERE path NOT IN (SELECT path FROM image) LIMIT 1"
-        for (path,) in self._sql.execute(query):
-            raise InputError(f"the raw data holds no image {path}: was it changed? Run process again")
+    def _find(self, raw: RawFolder) -> None:
+        """Only archives are looked into: listing a million files of a bucket takes longer than their plan."""
+        archives = "SELECT DISTINCT archive FROM temp.example WHERE archive IS NOT NULL"
+        for (file,) in self._sql.execute(archives).fetchall():
+            with suppress(storage.NotFoundError):
+                raw.look_into(file)
+        ((lost,),) = self._sql.execute(
+            "SELECT MIN(path) FROM temp.example"
+            " WHERE archive IS NOT NULL AND path NOT IN (SELECT path FROM image)"
+        )
+        ((first,),) = self._sql.execute("SELECT MIN(path) FROM temp.example WHERE archive IS NULL")
+        if first is not None and not storage.exists(storage.join(raw.root, first)):
+            lost = first
+        if lost is not None:
+            raise InputError(f"the raw data holds no image {lost}: was it changed? Run process again")
 
     def _augment(self, wanted: int) -> None:
         query = (

@@ -58,6 +58,13 @@ def to_image(row: Sequence[Any]) -> RawImage:
     return RawImage(path, class_name, file, None if member[0] is None else Member._make((*member, None)))
 
 
+def archive_of(path: str) -> str | None:
+    """The archive that holds an image, by the image's path; None: it is a file of its own."""
+    parts = path.split(IN_ARCHIVE)
+    files = (IN_ARCHIVE.join(parts[:count]) for count in range(1, len(parts)))
+    return next((file for file in files if is_archive(file)), None)
+
+
 class Reader:
     """Reads images of a raw folder. It can be sent to other processes, where each opens what it needs."""
 
@@ -79,8 +86,10 @@ class Reader:
 
     def read_all(self, images: Iterable[RawImage]) -> Iterator[bytes | UnreadableError]:
         """Read images one after the other; from a bucket, those that are objects of their own some ahead."""
-        remote = storage.is_remote(self._root)
-        yield from ahead(self._try, images, lambda image: remote and image.member is None, THREADS)
+        if storage.is_remote(self._root):
+            yield from ahead(self._try, images, lambda image: image.member is None, THREADS)
+        else:
+            yield from map(self._try, images)
 
     def _try(self, image: RawImage) -> bytes | UnreadableError:
         # Ranges of a remote archive have no checksum: damage may be the network's, so it is read again.
@@ -120,13 +129,17 @@ class RawFolder:
         class_names: of the files whose names are images'.
         given_sides: of the split, by folders called train, val or test.
         reader: reads the images, here or in another process.
+        root: the folder that names count from.
     """
 
-    def __init__(self, uri: str, *, fetch: bool = False, share: str | None = None) -> None:
+    def __init__(
+        self, uri: str, *, listed: bool = True, fetch: bool = False, share: str | None = None
+    ) -> None:
         """Name what to read.
 
         Args:
             uri: a folder or an archive; a path or a gs:// URI.
+            listed: list everything; else the tables know only the archives given to `look_into`.
             fetch: copy remote archives to a temporary place first: for who reads them out of order.
             share: a folder where other machines find what had to be decompressed.
         """
@@ -134,18 +147,17 @@ class RawFolder:
         self.table = WorkTable()
         self.class_names: set[str] = set()
         self.given_sides: set[Split] = set()
-        self._root, self._files = self.uri, iter(())
-        self._fetch, self._share = fetch, share
+        self._listed, self._fetch, self._share = listed, fetch, share
         self._cleanup = ExitStack()
 
     def __enter__(self) -> Self:
         with self._cleanup:
             self._cleanup.enter_context(self.table)
-            self._root, files = _list(self.uri)
+            self.root, files = _list(self.uri)
             self._replaced: dict[str, str] = {}
-            self.reader = Reader(self._root, self._replaced)
+            self.reader = Reader(self.root, self._replaced)
             self._cleanup.callback(self.reader.close)
-            for file in files:
+            for file in files if self._listed else ():
                 self._add(file)
             self._cleanup = self._cleanup.pop_all()
         return self
@@ -181,7 +193,7 @@ class RawFolder:
 
     def digest(self) -> str:
         """sha256 over every file's name, size and crc32c: any edit of any file changes it."""
-        known = _Known(self._root)
+        known = _Known(self.root)
         total = hashlib.sha256()
         for name, size, crc32c in self.table.sql.execute("SELECT * FROM file ORDER BY name"):
             total.update(f"{name}\0{size}\0{crc32c or known.crc32c(name, size)}\n".encode())
@@ -195,12 +207,18 @@ class RawFolder:
             return
         self.table.sql.execute("INSERT INTO file VALUES (?, ?, ?)", (file.name, file.bytes, file.crc32c))
         if is_archive(file.name):
-            self._look_into(file.name)
+            self.look_into(file.name)
         else:
             self._take(file.name, file.name, None, file.bytes, file.name)
 
-    def _look_into(self, file: str) -> None:
-        uri = storage.join(self._root, file)
+    def look_into(self, file: str) -> None:
+        """List the images of an archive.
+
+        Raises:
+            InputError: it can't be read.
+            NotFoundError: it isn't there.
+        """
+        uri = storage.join(self.root, file)
         reachable = self._reachable(uri)
         if reachable != uri:
             self._replaced[file] = reachable
@@ -293,7 +311,7 @@ def _list(uri: str) -> tuple[str, Iterator[storage.FileInfo]]:
 
 def _list_folder(uri: str) -> Iterator[storage.FileInfo]:
     try:
-        yield from storage.iter_files(uri)
+        return storage.iter_files(uri)
     except storage.NotFoundError:
         raise InputError(
             f"{uri} doesn't exist: name a folder of images in class folders, an archive of them, or what "

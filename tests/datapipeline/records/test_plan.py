@@ -1,5 +1,6 @@
 from collections import Counter
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from hypothesis import given, settings
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 from contracts.dataset import SPLITS, Example
 from contracts.errors import InputError
 from datapipeline.records.plan import Plan, Planned, count_shards, read_plan, shard_names
-from datapipeline.records.worktable import WorkTable
+from datapipeline.records.raw import RawFolder
 
 
 def examples(count: int, split: str = "train") -> list[Example]:
@@ -22,10 +23,11 @@ def examples(count: int, split: str = "train") -> list[Example]:
 def planned(
     rows: list[Example], names: list[str], folder: Path, seed=0, minority=0
 ) -> dict[str, list[Planned]]:
-    with WorkTable() as table:
-        there = [(row.path, row.class_name, row.path) for row in rows]
-        table.sql.executemany("INSERT INTO image (path, class_name, file) VALUES (?, ?, ?)", there)
-        plan = Plan(table, rows, seed, minority)
+    first = folder / "raw" / min(row.path for row in rows)
+    first.parent.mkdir(parents=True, exist_ok=True)
+    first.touch()
+    with RawFolder(str(folder / "raw"), listed=False) as raw:
+        plan = Plan(raw, rows, seed, minority)
         plan.deal(names)
         return {shard.name: list(read_plan(shard.uri)) for shard in plan.write(names, str(folder))}
 
@@ -69,8 +71,25 @@ def test_a_small_class_of_train_is_filled_up_with_copies(tmp_path):
 
 
 def test_an_image_that_is_gone_is_named(tmp_path):
-    with WorkTable() as table, pytest.raises(InputError, match=r"holds no image train/0\.png"):
-        Plan(table, examples(1), 0, 0)
+    with (
+        RawFolder(str(tmp_path), listed=False) as raw,
+        pytest.raises(InputError, match=r"holds no image train/0\.png"),
+    ):
+        Plan(raw, examples(1), 0, 0)
+
+
+@pytest.mark.parametrize("held", [(), ("a/1.png",)])
+def test_an_image_that_its_archive_does_not_hold_is_named(tmp_path, held):
+    if held:
+        with ZipFile(tmp_path / "x.zip", "w") as archive:
+            for name in held:
+                archive.writestr(name, b"")
+    rows = [row.model_copy(update={"path": "x.zip::a/2.png"}) for row in examples(1)]
+    with (
+        RawFolder(str(tmp_path), listed=False) as raw,
+        pytest.raises(InputError, match=r"holds no image x\.zip::a/2\.png"),
+    ):
+        Plan(raw, rows, 0, 0)
 
 
 @given(count=st.integers(1, 10**7), size=st.integers(1, 2048), megabytes=st.integers(1, 1024))

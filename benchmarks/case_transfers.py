@@ -12,8 +12,9 @@ def run(repeats: int) -> Section:
     about = (
         f"Whole transfers against one bare server on the loopback interface, medians of {repeats} runs in "
         "rotated order. The targets are against the best of Google's own ways; with latency, against calls "
-        "one after another; for a large file, against one bare stream. Before each run as much memory as the "
-        "large file takes is written to and freed, so that no run waits for a virtual machine's host to find it."
+        "one after another; for a large file, against one bare stream. Before each run as much memory as "
+        "the large file takes is written to and freed, so that none waits for a virtual machine's host to "
+        "find it."
     )
     return Section("Transfers", [about, transfers.markdown(rows)], targets(rows))
 

@@ -1,10 +1,14 @@
 """Where a stage may write: into a folder, and never among what it reads."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from contracts import storage
 from contracts.errors import InputError
+
+_HEAD: Final = 512
 
 
 def check_places(source: str, output: str, called: str = "--input") -> None:
@@ -29,6 +33,29 @@ def check_places(source: str, output: str, called: str = "--input") -> None:
         there = next(place for place in (path, *path.parents) if place.exists())
         if not there.is_dir():
             raise InputError(f"--output {output} can't be a folder: {there} is a file; choose another folder")
+
+
+def check_ours(folder: str, marks: Mapping[str, bytes]) -> None:
+    """Refuse a folder in which somebody else's files have the names of ours: they would be lost.
+
+    Args:
+        folder: where to write; it needn't be there.
+        marks: for each of our files, what one that we wrote has among its first bytes.
+
+    Raises:
+        InputError: a file is there that doesn't.
+    """
+    for name, mark in marks.items():
+        uri = storage.join(folder, name)
+        try:
+            with storage.open_read(uri) as file:
+                ours = mark in file.read(_HEAD)
+        except storage.NotFoundError:
+            continue
+        if not ours:
+            raise InputError(
+                f"--output {folder} holds a {name} that this stage didn't write: choose another folder"
+            )
 
 
 def _real(uri: str) -> str:

@@ -9,27 +9,44 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import typer
 
 from contracts import storage
 from contracts.console import log, run_app
-from contracts.dataset import SPLITS, Manifest, Rejected, Source
+from contracts.dataset import SPLITS, Example, Manifest, Rejected, Source
 from contracts.errors import InputError
 from contracts.lock import locked
 from contracts.options import Input, Output, Workers
 from datapipeline.records.archives import SUFFIXES
 from datapipeline.records.duplicates import cluster, drop, groups
 from datapipeline.records.examine import Animated, Criteria, examine
-from datapipeline.records.examples import DUPLICATES, REJECTED, read_examples, write_csv, write_examples
-from datapipeline.records.places import check_places
+from datapipeline.records.examples import (
+    DUPLICATES,
+    REJECTED,
+    csv_name,
+    read_examples,
+    write_csv,
+    write_examples,
+)
+from datapipeline.records.places import check_ours, check_places
 from datapipeline.records.raw import RawFolder
 from datapipeline.records.report import REPORT, render
 from datapipeline.records.split import FEWEST, Fractions, assign, gather, own
 from datapipeline.records.worktable import WorkTable
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+_DUPLICATES: Final = ("group", "path", "class_name", "split", "sha256")
+_MARKS: Final = {
+    **{csv_name(split): ",".join(Example.model_fields).encode() for split in SPLITS},
+    REJECTED: ",".join(Rejected.model_fields).encode(),
+    DUPLICATES: ",".join(_DUPLICATES).encode(),
+    REPORT: b'name="generator" content="Chrysalis"',
+    Manifest.file_name: b'"schema_version"',
+}
+"""What tells our files from others of the same name: a data set of Kaggle's has its own train.csv."""
 
 Duplicates = Literal["group", "drop", "ignore"]
 SmallClasses = Literal["refuse", "reject"]
@@ -122,6 +139,8 @@ def process(input_uri: str, output_uri: str, config: ProcessConfig) -> Manifest:
     """
     check_places(input_uri, output_uri)
     _refuse_unfinished(input_uri)
+    if Manifest.read_if_there(output_uri) is None:
+        check_ours(output_uri, _MARKS)
     with locked(output_uri), RawFolder(input_uri) as raw:
         _hint(raw, config)
         wanted = {
@@ -233,8 +252,7 @@ def _write(raw: RawFolder, manifest: Manifest, output: str) -> Manifest:
     digest = write_examples(raw.table, manifest.class_names, output)
     manifest = manifest.model_copy(update={"digest": digest})
     write_csv(storage.join(output, REJECTED), Rejected.model_fields, raw.table.rejected())
-    columns = ("group", "path", "class_name", "split", "sha256")
-    write_csv(storage.join(output, DUPLICATES), columns, groups(raw.table))
+    write_csv(storage.join(output, DUPLICATES), _DUPLICATES, groups(raw.table))
     storage.write_bytes(storage.join(output, REPORT), render(manifest, raw))
     manifest.write(output)
     return manifest

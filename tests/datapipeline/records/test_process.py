@@ -354,6 +354,19 @@ def test_images_that_change_sides_with_a_look_alike_are_counted(raw, out, capsys
     assert f'"moved_to_another_side": {moved}' in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["train.csv", "duplicates.csv", "report.html", "manifest.json"])
+def test_a_file_of_somebody_else_is_not_overwritten(flowers, out, name):
+    out.mkdir(parents=True)
+    (out / name).write_text("image_id,breed\n1,terrier\n")
+    with pytest.raises(InputError, match=f"holds a {name} that this stage didn't write"):
+        process(str(flowers), str(out), CONFIG)
+    assert [file.name for file in out.iterdir()] == [name]
+    (out / name).unlink()
+    process(str(flowers), str(out), CONFIG)
+    (out / "manifest.json").unlink()  # as a killed run leaves it
+    process(str(flowers), str(out), CONFIG)
+
+
 def test_two_at_once_in_one_folder_are_refused(flowers, out):
     with locked(str(out)), pytest.raises(StageError, match="another run is working"):
         process(str(flowers), str(out), CONFIG)

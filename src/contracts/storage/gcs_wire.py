@@ -30,7 +30,7 @@ SMALL = 1 << 20
 CONNECTIONS = 32
 """How many requests are under way at once: where an answer takes 20 ms, that is 1,600 a second."""
 
-PIECE = 512 << 10
+PIECE = 1 << 20
 """Bytes of a range that are read at once, all into the same memory: fresh memory for each piece has to be
 mapped and faulted in anew, which took as long as everything else."""
 

@@ -36,6 +36,8 @@ class Source(Document):
     """`raw/<dataset>/source.json`: where the files came from, and what they are."""
 
     file_name: ClassVar[str] = "source.json"
+    unfinished_name: ClassVar[str] = ".source.json.partial"
+    """What stands in its place while the folder is being filled."""
     made_by: ClassVar[str] = "python -m datapipeline.download.dataloader"
     current_version: ClassVar[int] = 2
 
@@ -110,7 +112,11 @@ class Manifest(Document):
     @property
     def images(self) -> int:
         """How many images the data set holds."""
-        return sum(sum(counts.values()) for counts in self.counts.values())
+        return sum(self.images_in(split) for split in SPLITS)
+
+    def images_in(self, split: Split) -> int:
+        """How many images a split holds."""
+        return sum(self.counts[split].values())
 
 
 class Shard(Part):

@@ -25,6 +25,7 @@ from contracts.storage.files import (
     write_bytes,
     writing,
 )
+from contracts.storage.partials import PARTIAL
 from contracts.storage.types import (
     ConflictError,
     CorruptError,
@@ -32,15 +33,15 @@ from contracts.storage.types import (
     NotFoundError,
     UnreachableError,
 )
-from contracts.storage.uris import check_apart, is_remote, join, last_part, relative, resolve
+from contracts.storage.uris import is_remote, join, last_part, relative, resolve
 
 __all__ = [
+    "PARTIAL",
     "ConflictError",
     "CorruptError",
     "FileInfo",
     "NotFoundError",
     "UnreachableError",
-    "check_apart",
     "checksum",
     "delete",
     "download",

@@ -38,9 +38,8 @@ def fetch(bucket: str, name: str, size: int, path: Path, ask: Callable[[int, int
                 data = ask(start, last)
                 os.pwrite(file.fileno(), data, start)
                 crc = google_crc32c.value(data)
-            os.fsync(
-                file.fileno()
-            )  # while the others still arrive: the disk needn't be waited for at the end
+            # While the others still arrive: the disk needn't be waited for at the end.
+            os.fsync(file.fileno())
             return int(crc)
 
         whole = 0

@@ -44,11 +44,8 @@ def iter_files(folder: str) -> Iterator[FileInfo]:
 
 
 def read_bytes(uri: str) -> bytes:
-    try:
-        with open(uri, "rb", buffering=0) as file:  # noqa: PTH123 - twice as fast as a Path's, a million times
-            return file.read()
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        raise _not_found(uri) from None
+    with open_read(uri) as file:
+        return file.read()
 
 
 def write_bytes(uri: str, data: bytes, if_generation_match: int | None) -> FileInfo:
@@ -68,7 +65,7 @@ def write_bytes(uri: str, data: bytes, if_generation_match: int | None) -> FileI
 
 def open_read(uri: str) -> BinaryIO:
     try:
-        return Path(uri).open("rb")
+        return open(uri, "rb")  # noqa: PTH123 - a Path takes half as long again, for each of a million images
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         raise _not_found(uri) from None
 

@@ -18,6 +18,7 @@ from functools import cache
 from pathlib import Path
 
 PARTIAL = ".partial"
+"""How names end that listings pass over."""
 
 _NAME = re.compile(r"\..+\.([0-9a-f]{6})-[0-9a-f]{8}\.partial")
 _LONGEST = 200

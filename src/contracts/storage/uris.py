@@ -25,16 +25,6 @@ def check(uri: str) -> None:
         raise InputError(f"expected a path or gs://bucket/prefix, got {uri!r}")
 
 
-def check_apart(source: str, target: str) -> None:
-    """Refuse to write a stage's output into its own input.
-
-    Raises:
-        InputError: the two are one folder.
-    """
-    if relative(target, source) == ".":
-        raise InputError(f"--output {target} is the --input: choose another folder")
-
-
 def is_remote(uri: str) -> bool:
     """Whether a URI names a bucket rather than a local path."""
     return uri.startswith(REMOTE)

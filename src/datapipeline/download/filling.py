@@ -129,4 +129,4 @@ def _tidy(output: str, *, partials: bool) -> None:
 
 
 def _is_partial(name: str) -> bool:
-    return name.startswith(".") and name.endswith(".partial") and name != Unfinished.file_name
+    return name.startswith(".") and name.endswith(storage.PARTIAL) and name != Unfinished.file_name

@@ -11,6 +11,7 @@ from typing import BinaryIO
 from pydantic import NonNegativeInt, ValidationError
 
 from contracts.documents import Part
+from contracts.storage import PARTIAL
 
 
 class State(Part):
@@ -40,8 +41,8 @@ class Partial:
             target: the final name.
             uri: what is fetched.
         """
-        self.path = target.with_name(f".{target.name}.partial")
-        self._described = target.with_name(f".{target.name}.state.partial")
+        self.path = target.with_name(f".{target.name}{PARTIAL}")
+        self._described = target.with_name(f".{target.name}.state{PARTIAL}")
         self._target = target
         self.state = self._read()
         if self.state is None or self.state.uri != uri:
@@ -58,7 +59,7 @@ class Partial:
         """Start at zero with another body."""
         self.discard()  # first: at no moment may old bytes stand under a new state
         self._described.parent.mkdir(parents=True, exist_ok=True)
-        new = self._described.with_name(f".{self._target.name}.new.partial")
+        new = self._described.with_name(f".{self._target.name}.new{PARTIAL}")
         new.write_text(state.model_dump_json())
         new.replace(self._described)
         self.state, self.pieces = state, 0

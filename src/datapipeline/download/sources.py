@@ -48,7 +48,7 @@ def _refuse_clash(found: list[Origin]) -> None:
     taken: dict[str, Origin] = {}
     for one in found:
         kept = one.is_archive or len(found) > 1
-        if kept and (is_junk(one.name) or one.name.endswith(".partial")):
+        if kept and (is_junk(one.name) or one.name.endswith(storage.PARTIAL)):
             raise InputError(f"{one.uri}: {one.name} is a name that listings pass over: rename it")
         if len(found) > 1 and one.name in taken:
             raise InputError(

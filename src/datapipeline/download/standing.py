@@ -18,7 +18,7 @@ Listing = dict[str, FileInfo]
 class Unfinished(Source):
     """As `source.json`, while the folder isn't whole: what in it is ours. A hidden file, gone at the end."""
 
-    file_name: ClassVar[str] = ".source.json.partial"
+    file_name: ClassVar[str] = Source.unfinished_name
 
     planned: tuple[str, ...] = Field(default=(), description="files that may be there without a description")
 

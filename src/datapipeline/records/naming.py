@@ -1,6 +1,7 @@
 """What a file's place and name say: its class, its side, and whether it can be an image at all."""
 
 import unicodedata
+from collections.abc import Iterable
 from typing import Final
 
 from contracts.dataset import Split
@@ -70,6 +71,14 @@ def trouble(path: str) -> str | None:
     if is_archive(path):
         return "an archive inside an archive"
     return None if class_name(path) else "in no class folder"
+
+
+def same_but_for_case(names: Iterable[str]) -> list[list[str]]:
+    """Groups of class names that differ by case only: they may be one class."""
+    by_case: dict[str, list[str]] = {}
+    for name in names:
+        by_case.setdefault(name.casefold(), []).append(name)
+    return [group for group in by_case.values() if len(group) > 1]
 
 
 def _suffix(path: str) -> str:

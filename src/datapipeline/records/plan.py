@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from operator import attrgetter
 from pathlib import Path
 from typing import Final, NamedTuple, TextIO
 
@@ -17,7 +18,7 @@ from contracts import storage
 from contracts.dataset import SPLITS, Example, ResizeMode, Split
 from contracts.errors import InputError
 from contracts.records import shard_name
-from datapipeline.records.raw import RawFolder, RawImage, archive_of, to_image
+from datapipeline.records.raw import MEMBER_COLUMNS, RawFolder, RawImage, archive_of, to_image
 
 EXAMPLES_FOR_A_SHARD: Final = 256
 SHARDS_FOR_A_START: Final = 16
@@ -41,6 +42,8 @@ CREATE TEMP TABLE dealt (
 ) WITHOUT ROWID;
 """
 
+
+_values = attrgetter(*Example.model_fields)
 
 _FACTS: Final = 6
 """Values of a plan file's line before those of the raw image."""
@@ -106,20 +109,7 @@ class Plan:
         self._sql.create_function(
             "key", 2, lambda path, variant: _key(path, variant, seed), deterministic=True
         )
-        rows = (
-            (
-                e.path,
-                e.label,
-                e.class_name,
-                e.split,
-                e.sha256,
-                e.width,
-                e.height,
-                e.format,
-                archive_of(e.path),
-            )
-            for e in examples
-        )
+        rows = ((*_values(example), archive_of(example.path)) for example in examples)
         self._sql.executemany("INSERT INTO temp.example VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
         self._find(raw)
         self._sql.execute("INSERT INTO temp.planned SELECT split, key(path, 0), path, 0 FROM temp.example")
@@ -154,7 +144,7 @@ class Plan:
     def _rows(self, split: str, shard: int) -> Iterator[tuple[object, ...]]:
         yield from self._sql.execute(
             "SELECT label, example.sha256, example.width, example.height, example.format, variant,"
-            " path, example.class_name, COALESCE(file, path), member, offset, bytes, packed, method, crc32"
+            f" path, example.class_name, COALESCE(file, path), {MEMBER_COLUMNS}"
             " FROM temp.dealt JOIN temp.example USING (path) LEFT JOIN image USING (path)"
             " WHERE dealt.split = ? AND shard = ? ORDER BY rank",
             (split, shard),

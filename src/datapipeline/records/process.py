@@ -5,9 +5,9 @@ In: a raw folder, or one archive; images in class folders. Out: an interim folde
 """
 
 import math
-from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -30,6 +30,7 @@ from datapipeline.records.examples import (
     write_csv,
     write_examples,
 )
+from datapipeline.records.naming import same_but_for_case
 from datapipeline.records.places import check_ours, check_places
 from datapipeline.records.raw import RawFolder
 from datapipeline.records.report import REPORT, render
@@ -139,9 +140,10 @@ def process(input_uri: str, output_uri: str, config: ProcessConfig) -> Manifest:
     """
     check_places(input_uri, output_uri)
     _refuse_unfinished(input_uri)
-    if Manifest.read_if_there(output_uri) is None:
-        check_ours(output_uri, _MARKS)
     with locked(output_uri), RawFolder(input_uri) as raw:
+        before = Manifest.read_if_there(output_uri)
+        if before is None:
+            check_ours(output_uri, _MARKS)
         _hint(raw, config)
         wanted = {
             "dataset": _dataset(raw),
@@ -155,15 +157,14 @@ def process(input_uri: str, output_uri: str, config: ProcessConfig) -> Manifest:
             "min_side": config.min_side,
             "animated": config.animated,
         }
-        present = _up_to_date(output_uri, wanted)
-        if present is not None:
-            _check_enough(present.different, config.min_per_class)
+        if before is not None and _is_up_to_date(before, output_uri, wanted):
+            _check_enough(before.different, config.min_per_class)
             log("up to date", manifest=storage.join(output_uri, Manifest.file_name))
-            return present
+            return before
         examine(raw, Criteria(config.min_side, config.animated), config.workers)
         different = _split(raw, config)
         manifest = _manifest(raw.table, different, wanted)
-        moved = _moved(raw.table, output_uri)
+        moved = _moved(raw.table, before, output_uri) if before else 0
         # From here to the end the folder has no manifest: a reader never meets old and new together.
         storage.delete(storage.join(output_uri, Manifest.file_name))
         manifest = _write(raw, manifest, output_uri)
@@ -175,7 +176,7 @@ def process(input_uri: str, output_uri: str, config: ProcessConfig) -> Manifest:
         duplicates=manifest.duplicates,
         conflicts=manifest.conflicts,
         **({"moved_to_another_side": moved} if moved else {}),
-        **{split: sum(manifest.counts[split].values()) for split in SPLITS},
+        **{split: manifest.images_in(split) for split in SPLITS},
         report=storage.join(output_uri, REPORT),
     )
     return manifest
@@ -183,7 +184,7 @@ def process(input_uri: str, output_uri: str, config: ProcessConfig) -> Manifest:
 
 def _refuse_unfinished(input_uri: str) -> None:
     """A download that broke off has no source.json, but a note of what it was about."""
-    note = storage.join(input_uri, f".{Source.file_name}.partial")
+    note = storage.join(input_uri, Source.unfinished_name)
     if storage.exists(note) and not storage.exists(storage.join(input_uri, Source.file_name)):
         raise InputError(f"{input_uri} isn't whole: its download broke off; run {Source.made_by} again")
 
@@ -191,10 +192,9 @@ def _refuse_unfinished(input_uri: str) -> None:
 def _hint(raw: RawFolder, config: ProcessConfig) -> None:
     """Refuse what holds no classes, and say what may not be meant."""
     names = _class_names(raw)
-    by_case = Counter(name.casefold() for name in names)
-    alike = sorted(name for name in names if by_case[name.casefold()] > 1)
+    alike = same_but_for_case(names)
     if alike:
-        log("classes whose names differ by case only", classes=alike)
+        log("classes whose names differ by case only", classes=sorted(chain.from_iterable(alike)))
     if len(raw.given_sides) > 1 and not config.keep_split:
         log("the author's split isn't kept: see --keep-split", folders=sorted(raw.given_sides))
 
@@ -237,11 +237,11 @@ def _check_enough(different: dict[str, int], fewest: int) -> None:
         )
 
 
-def _moved(table: WorkTable, output: str) -> int:
+def _moved(table: WorkTable, before: Manifest, output: str) -> int:
     """How many images of an earlier run with the same seed and fractions are on another side now."""
     moved = 0
     with suppress(InputError):
-        for row in read_examples(output, Manifest.read(output)):
+        for row in read_examples(output, before):
             now = table.sql.execute("SELECT split FROM image WHERE path = ?", (row.path,)).fetchone()
             moved += now is not None and now[0] != row.split
     return moved
@@ -286,19 +286,18 @@ def _dataset(raw: RawFolder) -> str:
     return next((name.removesuffix(suffix) for suffix in SUFFIXES if name.endswith(suffix)), name)
 
 
-def _up_to_date(folder: str, wanted: dict[str, object]) -> Manifest | None:
-    """The manifest of an earlier run that asked for the same and whose files are whole."""
-    manifest = Manifest.read_if_there(folder)
-    if manifest is None or any(getattr(manifest, key) != value for key, value in wanted.items()):
-        return None
+def _is_up_to_date(before: Manifest, folder: str, wanted: dict[str, object]) -> bool:
+    """Whether an earlier run asked for the same, and its files are whole."""
+    if any(getattr(before, key) != value for key, value in wanted.items()):
+        return False
     if not all(storage.exists(storage.join(folder, name)) for name in (REJECTED, DUPLICATES, REPORT)):
-        return None
+        return False
     try:
-        for _ in read_examples(folder, manifest):
+        for _ in read_examples(folder, before):
             pass
     except InputError:
-        return None
-    return manifest
+        return False
+    return True
 
 
 def _manifest(table: WorkTable, different: dict[str, int], wanted: dict[str, object]) -> Manifest:

@@ -48,7 +48,8 @@ class RawImage(NamedTuple):
     """Which member of that archive; None: the file is the image."""
 
 
-COLUMNS: Final = "path, class_name, file, member, offset, bytes, packed, method, crc32"
+MEMBER_COLUMNS: Final = "member, offset, bytes, packed, method, crc32"
+COLUMNS: Final = f"path, class_name, file, {MEMBER_COLUMNS}"
 """Of the table `image`: what `to_image` takes."""
 
 

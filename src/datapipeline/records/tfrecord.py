@@ -53,11 +53,10 @@ def read_records(file: BinaryIO) -> Iterator[bytes]:
 def to_example(features: Mapping[str, Feature]) -> bytes:
     """Serialize one value for each name as a `tf.train.Example`; equal features give equal bytes."""
     example = _example_class()()
-    feature = example.features.feature
+    by_name = example.features.feature
     for name, value in features.items():
-        (feature[name].bytes_list if isinstance(value, bytes) else feature[name].int64_list).value.append(
-            value
-        )
+        feature = by_name[name]
+        (feature.bytes_list if isinstance(value, bytes) else feature.int64_list).value.append(value)
     return bytes(example.SerializeToString(deterministic=True))
 
 

@@ -20,10 +20,6 @@ from datapipeline.records.report import render
 from datapipeline.records.report.refused import kind
 from datapipeline.records.split import assign, gather, own
 
-CHROMIUM = Path("/usr/bin/chromium")
-QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
-QUIET += ("--disable-component-update", "--disable-sync")
-
 MARKUP = '<b>"bold" & \u202ebackwards'
 SECTIONS = ("look", "classes", "samples", "sizes", "conflicts", "duplicates", "outliers", "rejected")
 
@@ -245,28 +241,23 @@ def test_reasons_are_counted_without_their_particulars():
 
 
 @pytest.mark.browser
-@pytest.mark.skipif(not CHROMIUM.exists(), reason=f"needs {CHROMIUM} (Debian's package chromium)")
-def test_the_page_in_a_browser(interim):
-    from playwright.sync_api import sync_playwright
-
+def test_the_page_in_a_browser(browser, interim):
     url = (interim / "report.html").as_uri()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=QUIET)
-        page = browser.new_page(viewport={"width": 360, "height": 780})
-        said, asked = [], []
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto(url)
-        for name in SECTIONS:
-            assert page.locator(f"#{name}").bounding_box()["height"] > 60
-        assert page.evaluate("[...document.images].every(image => image.naturalWidth > 0 && image.alt)")
-        for width in (360, 1200):
-            page.set_viewport_size({"width": width, "height": 780})
-            assert page.evaluate("document.documentElement.scrollWidth") == width
-        page.get_by_role("link", name="in different classes").click()
-        assert page.url.endswith("#conflicts")
-        assert page.get_by_role("heading", level=2).count() == len(SECTIONS)
-        browser.close()
+    page = browser.new_page(viewport={"width": 360, "height": 780})
+    said, asked = [], []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(url)
+    for name in SECTIONS:
+        assert page.locator(f"#{name}").bounding_box()["height"] > 60
+    assert page.evaluate("[...document.images].every(image => image.naturalWidth > 0 && image.alt)")
+    for width in (360, 1200):
+        page.set_viewport_size({"width": width, "height": 780})
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+    page.get_by_role("link", name="in different classes").click()
+    assert page.url.endswith("#conflicts")
+    assert page.get_by_role("heading", level=2).count() == len(SECTIONS)
+    page.close()
     assert said == []
     assert [address for address in asked if not address.startswith(("data:", url))] == []

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple
 
 from contracts.dataset import SPLITS, Manifest
+from datapipeline.records.naming import same_but_for_case
 from datapipeline.records.report.alike import Size
 from datapipeline.records.report.balance import FEW, Balance, ratio
 from datapipeline.records.report.names import shown
@@ -66,10 +67,7 @@ def _labels(manifest: Manifest) -> Iterator[Finding]:
 
 
 def _names(manifest: Manifest) -> Iterator[Finding]:
-    by_case: dict[str, list[str]] = {}
-    for name in manifest.class_names:
-        by_case.setdefault(name.casefold(), []).append(name)
-    alike = [names for names in by_case.values() if len(names) > 1]
+    alike = same_but_for_case(manifest.class_names)
     for names in alike[:_SHOWN]:
         quoted = " and ".join(f"“{shown(name, 40)}”" for name in names)
         yield Finding("warning", f"The classes {quoted} differ by case only: are they one?", "classes")
@@ -106,7 +104,7 @@ def _classes(classes: Balance) -> Iterator[Finding]:
 
 def _shares(manifest: Manifest) -> Iterator[Finding]:
     for split, fraction in zip(SPLITS, manifest.fractions, strict=True):
-        count, asked = sum(manifest.counts[split].values()), fraction * manifest.images
+        count, asked = manifest.images_in(split), fraction * manifest.images
         if not manifest.keep_split and abs(count - asked) >= max(_FEW, FAR * asked):
             shares = f"{100 * count / manifest.images:.1f}% of the images, where {100 * fraction:.3g}%"
             yield Finding("note", f"{split} has {shares} were asked for", "classes")

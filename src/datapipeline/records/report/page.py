@@ -44,7 +44,7 @@ def render(manifest: Manifest, raw: RawFolder) -> bytes:
         origins=source.origins if source else (),
         manifest=manifest,
         splits=SPLITS,
-        totals={split: sum(manifest.counts[split].values()) for split in SPLITS},
+        totals={split: manifest.images_in(split) for split in SPLITS},
         classes=classes,
         findings=findings.findings(manifest, classes, same, odd, rejected, sizes),
         sheet=sheet,

@@ -1,5 +1,6 @@
 """What the data stages hand on: where a data set came from, which images it holds, and its shards."""
 
+import re
 from typing import ClassVar, Literal, Self
 
 from pydantic import AwareDatetime, Field, NonNegativeInt, PositiveInt, model_validator
@@ -151,6 +152,12 @@ class ShardIndex(Document):
     def _check_splits(self) -> Self:
         if self.shards.keys() != {*SPLITS} or not all(self.shards.values()):
             raise ValueError("expected shards of train, val and test")
+        for split, shards in self.shards.items():
+            for shard in shards:
+                if len(shard.class_histogram) != len(self.class_names):
+                    raise ValueError(f"expected for {shard.name} a number of examples for each class")
+                if not re.fullmatch(rf"{split}-\d{{5}}-of-\d{{5}}\.tfrecord", shard.name):
+                    raise ValueError(f"expected a shard of {split}, got {shard.name}")
         return self
 
     def examples(self, split: Split) -> int:

@@ -165,12 +165,11 @@ def build_records(input_uri: str, output_uri: str, config: BuildConfig) -> Shard
     counts = _counts(manifest, settings, config)
     wanted = Building(settings=settings, names=tuple(name for split in SPLITS for name in counts[split]))
     with locked(output_uri):
+        building.refuse_foreign(output_uri)
         present = building.finished(output_uri, wanted)
         if present is not None and not _remove_damaged(output_uri, present, wanted):
             log("up to date", index=storage.join(output_uri, ShardIndex.file_name))
             return present
-        if present is None:
-            building.start(output_uri, wanted)
         built = _build(input_uri, raw_uri, output_uri, manifest, wanted, config)
         shards = {split: tuple(built[name] for name in counts[split]) for split in SPLITS}
         index = building.finish(output_uri, settings, shards)
@@ -234,6 +233,7 @@ def _build(
         examples = read_examples(input_uri, manifest)
         plan = Plan(raw, examples, config.seed, config.augment_minority)
         plan.deal(wanted.names)
+        building.start(output, wanted)  # now that all is found: what stands there may go
         workshop = Workshop(
             reader=raw.reader,
             output=output,

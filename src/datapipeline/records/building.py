@@ -13,6 +13,7 @@ from typing import ClassVar, Final
 from contracts import storage
 from contracts.dataset import ResizeMode, Shard, ShardIndex, Split
 from contracts.documents import Document, Part
+from datapipeline.records.places import check_ours, foreign
 
 _SHARD: Final = re.compile(r"(train|val|test)-\d{5}-of-\d{5}\.tfrecord")
 
@@ -41,6 +42,12 @@ class Building(Document):
     """The shards, in the plan's order."""
 
 
+_MARKS: Final = {
+    ShardIndex.file_name: rb'\{\s*"schema_version":\s*\d+,\s*"dataset":',
+    Building.file_name: rb'\{\s*"schema_version":\s*\d+,\s*"settings":',
+}
+
+
 def finished(folder: str, wanted: Building) -> ShardIndex | None:
     """The folder's index, if it is one of these very shards; whether they are whole is another question."""
     index = ShardIndex.read_if_there(folder)
@@ -62,12 +69,25 @@ def damaged(folder: str, shards: Collection[Shard]) -> list[Shard]:
     return [shard for shard in shards if not _is_whole(folder, shard, there.get(shard.name))]
 
 
+def refuse_foreign(folder: str) -> None:
+    """Refuse a folder in which something has the names of ours but isn't.
+
+    Raises:
+        InputError: it is so.
+    """
+    check_ours(folder, _MARKS)
+    shards = _shards_in(folder)
+    if shards and not any(storage.exists(storage.join(folder, name)) for name in _MARKS):
+        raise foreign(folder, shards[0])
+
+
 def start(folder: str, wanted: Building) -> None:
     """Make the folder ready to build in: shards of an equal run that was cut off stay, others go."""
     if Building.read_if_there(folder) == wanted and ShardIndex.read_if_there(folder) is None:
         return
-    # In this order nothing is ever trusted that shouldn't be, wherever this is cut off.
-    for name in (ShardIndex.file_name, Building.file_name, *_shards_in(folder)):
+    # In this order, wherever it is cut off, nothing is trusted that shouldn't be, and all is known as ours.
+    wanted.model_copy(update={"names": ()}).write(folder)
+    for name in (ShardIndex.file_name, *_shards_in(folder)):
         storage.delete(storage.join(folder, name))
     wanted.write(folder)
 
@@ -112,6 +132,6 @@ def _shards_in(folder: str) -> list[str]:
 
 
 def _is_whole(folder: str, shard: Shard, file: storage.FileInfo | None) -> bool:
-    if file is None or file.bytes != shard.bytes:
+    if file is None or file.bytes != shard.bytes or sum(shard.class_histogram) != shard.examples:
         return False
     return (file.crc32c or storage.checksum(Path(folder, shard.name))) == shard.crc32c

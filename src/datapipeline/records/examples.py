@@ -70,14 +70,15 @@ def read_examples(folder: str, manifest: Manifest) -> Iterator[Example]:
     Raises:
         InputError: one is missing or bad; or, at the end, they aren't what the manifest was written for.
     """
-    digest = Digest()
+    digest, counts = Digest(), {split: dict.fromkeys(manifest.class_names, 0) for split in SPLITS}
     tables = [_read(storage.join(folder, csv_name(split))) for split in SPLITS]
     for row in heapq.merge(*tables, key=attrgetter("path")):
         digest.add(row.path, row.label, row.split, row.sha256)
         if manifest.class_names[row.label : row.label + 1] != (row.class_name,):
             break  # the digest won't be right either
+        counts[row.split][row.class_name] += 1
         yield row
-    if digest.hexdigest() != manifest.digest:
+    if digest.hexdigest() != manifest.digest or counts != manifest.counts:
         raise InputError(
             f"the tables in {folder} aren't those that its {Manifest.file_name} describes: "
             f"run {Manifest.made_by} again"

@@ -1,6 +1,7 @@
 """Where a stage may write: into a folder, and never among what it reads."""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -40,22 +41,25 @@ def check_ours(folder: str, marks: Mapping[str, bytes]) -> None:
 
     Args:
         folder: where to write; it needn't be there.
-        marks: for each of our files, what one that we wrote has among its first bytes.
+        marks: for each of our files, a pattern of how one that we wrote begins.
 
     Raises:
-        InputError: a file is there that doesn't.
+        InputError: something is there that doesn't.
     """
     for name, mark in marks.items():
         uri = storage.join(folder, name)
         try:
             with storage.open_read(uri) as file:
-                ours = mark in file.read(_HEAD)
+                ours = re.match(mark, file.read(_HEAD), re.DOTALL) is not None
         except storage.NotFoundError:
-            continue
+            ours = storage.is_remote(uri) or not os.path.lexists(uri)
         if not ours:
-            raise InputError(
-                f"--output {folder} holds a {name} that this stage didn't write: choose another folder"
-            )
+            raise foreign(folder, name)
+
+
+def foreign(folder: str, name: str) -> InputError:
+    """The error that something in an output folder isn't ours."""
+    return InputError(f"--output {folder} holds a {name} that this stage didn't write: choose another folder")
 
 
 def _real(uri: str) -> str:

@@ -18,7 +18,14 @@ from contracts import storage
 from contracts.dataset import SPLITS, Example, ResizeMode, Split
 from contracts.errors import InputError
 from contracts.records import shard_name
-from datapipeline.records.raw import MEMBER_COLUMNS, RawFolder, RawImage, archive_of, to_image
+from datapipeline.records.raw import (
+    IN_ARCHIVE,
+    MEMBER_COLUMNS,
+    RawFolder,
+    RawImage,
+    possible_archives,
+    to_image,
+)
 
 EXAMPLES_FOR_A_SHARD: Final = 256
 SHARDS_FOR_A_START: Final = 16
@@ -32,7 +39,7 @@ _ASPECT: Final = 4 / 3
 _TABLES: Final = """
 CREATE TEMP TABLE example (
     path TEXT PRIMARY KEY, label INTEGER, class_name TEXT, split TEXT,
-    sha256 TEXT, width INTEGER, height INTEGER, format TEXT, archive TEXT
+    sha256 TEXT, width INTEGER, height INTEGER, format TEXT
 ) WITHOUT ROWID;
 CREATE TEMP TABLE planned (
     split TEXT, key TEXT, path TEXT, variant INTEGER, PRIMARY KEY (split, key)
@@ -109,8 +116,8 @@ class Plan:
         self._sql.create_function(
             "key", 2, lambda path, variant: _key(path, variant, seed), deterministic=True
         )
-        rows = ((*_values(example), archive_of(example.path)) for example in examples)
-        self._sql.executemany("INSERT INTO temp.example VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        rows = (_values(example) for example in examples)
+        self._sql.executemany("INSERT INTO temp.example VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
         self._find(raw)
         self._sql.execute("INSERT INTO temp.planned SELECT split, key(path, 0), path, 0 FROM temp.example")
         self._augment(augment_minority)
@@ -152,19 +159,15 @@ class Plan:
 
     def _find(self, raw: RawFolder) -> None:
         """Only archives are looked into: listing a million files of a bucket takes longer than their plan."""
-        archives = "SELECT DISTINCT archive FROM temp.example WHERE archive IS NOT NULL"
-        for (file,) in self._sql.execute(archives).fetchall():
+        within = f"SELECT path FROM temp.example WHERE instr(path, '{IN_ARCHIVE}')"
+        archives = {file for (path,) in self._sql.execute(within) for file in possible_archives(path)}
+        for file in sorted(archives):
             with suppress(storage.NotFoundError):
                 raw.look_into(file)
-        ((lost,),) = self._sql.execute(
-            "SELECT MIN(path) FROM temp.example"
-            " WHERE archive IS NOT NULL AND path NOT IN (SELECT path FROM image)"
-        )
-        ((first,),) = self._sql.execute("SELECT MIN(path) FROM temp.example WHERE archive IS NULL")
-        if first is not None and not storage.exists(storage.join(raw.root, first)):
-            lost = first
-        if lost is not None:
-            raise InputError(f"the raw data holds no image {lost}: was it changed? Run process again")
+        files = f"{within} AND path NOT IN (SELECT path FROM image) UNION SELECT MIN(path) FROM temp.example"
+        for (path,) in self._sql.execute(f"{files} WHERE NOT instr(path, '{IN_ARCHIVE}')"):
+            if path is not None and not storage.exists(storage.join(raw.root, path)):
+                raise InputError(f"the raw data holds no image {path}: was it changed? Run process again")
 
     def _augment(self, wanted: int) -> None:
         query = (

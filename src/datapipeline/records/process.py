@@ -41,13 +41,13 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 _DUPLICATES: Final = ("group", "path", "class_name", "split", "sha256")
 _MARKS: Final = {
-    **{csv_name(split): ",".join(Example.model_fields).encode() for split in SPLITS},
-    REJECTED: ",".join(Rejected.model_fields).encode(),
-    DUPLICATES: ",".join(_DUPLICATES).encode(),
-    REPORT: b'name="generator" content="Chrysalis"',
-    Manifest.file_name: b'"schema_version"',
+    **{csv_name(split): b",".join(map(str.encode, Example.model_fields)) + b"\n" for split in SPLITS},
+    REJECTED: b",".join(map(str.encode, Rejected.model_fields)) + b"\n",
+    DUPLICATES: b",".join(map(str.encode, _DUPLICATES)) + b"\n",
+    REPORT: rb'\s*<!doctype html>.*<meta name="generator" content="Chrysalis">',
+    Manifest.file_name: rb'\{\s*"schema_version":\s*\d+,\s*"dataset":',
 }
-"""What tells our files from others of the same name: a data set of Kaggle's has its own train.csv."""
+"""How our files begin, which tells them from others of the same name: Kaggle's data sets have a train.csv."""
 
 Duplicates = Literal["group", "drop", "ignore"]
 SmallClasses = Literal["refuse", "reject"]

@@ -59,11 +59,11 @@ def to_image(row: Sequence[Any]) -> RawImage:
     return RawImage(path, class_name, file, None if member[0] is None else Member._make((*member, None)))
 
 
-def archive_of(path: str) -> str | None:
-    """The archive that holds an image, by the image's path; None: it is a file of its own."""
+def possible_archives(path: str) -> list[str]:
+    """The archives that may hold an image, by the image's path; `a.zip::b/1.jpg` can be a file, too."""
     parts = path.split(IN_ARCHIVE)
     files = (IN_ARCHIVE.join(parts[:count]) for count in range(1, len(parts)))
-    return next((file for file in files if is_archive(file)), None)
+    return [file for file in files if is_archive(file)]
 
 
 class Reader:

@@ -50,7 +50,8 @@ def _trouble(shared: tuple[str, tuple[str, ...]], shard: Shard) -> tuple[str, st
         return shard.name, "it isn't there"
     except (RecordError, ImageError, storage.CorruptError) as error:
         return shard.name, str(error)
-    return shard.name, None if tuple(histogram) == shard.class_histogram else "its classes aren't the index's"
+    same = (tuple(histogram), sum(histogram)) == (shard.class_histogram, shard.examples)
+    return shard.name, None if same else "its classes aren't the index's"
 
 
 def _label(record: bytes, class_names: tuple[str, ...]) -> int:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tarfile
 import time
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -412,6 +413,7 @@ def test_names_that_look_like_copies_are_no_copies(raw, tmp_path):
         lambda manifest: manifest["counts"].pop("val"),
         lambda manifest: manifest["counts"].update(train={}),
         lambda manifest: manifest["class_names"].reverse(),
+        lambda manifest: manifest["counts"]["train"].update(daisy=20_000),
         lambda manifest: manifest.update(class_names=["daisy", "daisy", "tulip"]),
     ],
 )
@@ -422,3 +424,69 @@ def test_an_edited_manifest_is_refused(interim, tmp_path, edit):
     (folder / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(InputError, match="manifest"):
         build_records(str(folder), str(tmp_path / "out"), BuildConfig(workers=1))
+
+
+def test_names_that_look_like_members_are_files(raw, tmp_path):
+    rose = raw / "photos/rose"
+    (raw / "x.zip::y").mkdir()
+    moving = sorted(rose.iterdir())[:6]
+    for path in moving[:4]:
+        path.rename(raw / "x.zip::y" / path.name)
+    moving[4].rename(rose / f"4.zip::c{moving[4].suffix}")
+    with zipfile.ZipFile(raw / "foo.zip::bar.zip", "w") as archive:
+        archive.write(moving[5], f"tulip/in it{moving[5].suffix}")
+    moving[5].unlink()
+    process(str(raw), str(tmp_path / "interim"), ProcessConfig(workers=1))
+    index = build_records(str(tmp_path / "interim"), str(tmp_path / "out"), BuildConfig(workers=1))
+    manifest = Manifest.read(str(tmp_path / "interim"))
+    assert sum(index.examples(split) for split in SPLITS) == manifest.images
+    assert "y" in manifest.class_names or "x.zip::y" in manifest.class_names
+
+
+def test_finished_shards_stay_until_the_raw_data_is_found(raw, tmp_path):
+    interim, out = str(tmp_path / "interim"), tmp_path / "out"
+    process(str(raw), interim, ProcessConfig(workers=1))
+    build_records(interim, str(out), CONFIG)
+    before = contents(out)
+    raw.rename(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="doesn't exist"):
+        build_records(interim, str(out), replace(CONFIG, image_size=64))
+    assert contents(out) == before
+
+
+@pytest.mark.parametrize("name", ["index.json", "building.json", "train-00000-of-00010.tfrecord"])
+def test_what_somebody_else_wrote_is_not_deleted(interim, tmp_path, name):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / name).write_text('{"my": 1}')
+    with pytest.raises(InputError, match=f"holds a {name} that this stage didn't write"):
+        build_records(str(interim), str(out), CONFIG)
+    assert contents(out) == {name: b'{"my": 1}'}
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda shards: shards["train"][0].update(class_histogram=[1]),
+        lambda shards: shards.update(val=shards["train"]),
+        lambda shards: shards["val"][0].update(name="../elsewhere/val-00000-of-00004.tfrecord"),
+    ],
+)
+def test_an_edited_index_is_refused(out, edit):
+    index = json.loads((out / "index.json").read_text())
+    edit(index["shards"])
+    (out / "index.json").write_text(json.dumps(index))
+    with pytest.raises(InputError, match="index"):
+        ShardIndex.read(str(out))
+
+
+def test_an_edited_count_of_examples_is_found_and_mended(interim, out, command):
+    before = contents(out)
+    index = json.loads(before["index.json"])
+    index["shards"]["val"][0]["examples"] += 7
+    (out / "index.json").write_text(json.dumps(index))
+    found = command("build_records", "--verify", out)
+    assert found.returncode == 1
+    assert records.shard_name("val", 0, 4) in found.stderr
+    build_records(str(interim), str(out), CONFIG)
+    assert contents(out) == before

@@ -354,10 +354,19 @@ def test_images_that_change_sides_with_a_look_alike_are_counted(raw, out, capsys
     assert f'"moved_to_another_side": {moved}' in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["train.csv", "duplicates.csv", "report.html", "manifest.json"])
-def test_a_file_of_somebody_else_is_not_overwritten(flowers, out, name):
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("train.csv", "image_id,breed\n1,terrier\n"),
+        ("rejected.csv", "image_path,reason,who\n"),
+        ("duplicates.csv", ""),
+        ("report.html", "<!doctype html>\n<title>mine</title>\n"),
+        ("manifest.json", '{"schema_version": 3, "name": "my thing"}'),
+    ],
+)
+def test_a_file_of_somebody_else_is_not_overwritten(flowers, out, name, text):
     out.mkdir(parents=True)
-    (out / name).write_text("image_id,breed\n1,terrier\n")
+    (out / name).write_text(text)
     with pytest.raises(InputError, match=f"holds a {name} that this stage didn't write"):
         process(str(flowers), str(out), CONFIG)
     assert [file.name for file in out.iterdir()] == [name]
@@ -365,6 +374,12 @@ def test_a_file_of_somebody_else_is_not_overwritten(flowers, out, name):
     process(str(flowers), str(out), CONFIG)
     (out / "manifest.json").unlink()  # as a killed run leaves it
     process(str(flowers), str(out), CONFIG)
+
+
+def test_a_folder_in_the_place_of_a_table_is_told_before_the_work(flowers, out):
+    (out / "val.csv").mkdir(parents=True)
+    with pytest.raises(InputError, match=r"holds a val\.csv that this stage didn't write"):
+        process(str(flowers), str(out), CONFIG)
 
 
 def test_two_at_once_in_one_folder_are_refused(flowers, out):

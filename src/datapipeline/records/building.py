@@ -13,7 +13,7 @@ from typing import ClassVar, Final
 from contracts import storage
 from contracts.dataset import ResizeMode, Shard, ShardIndex, Split
 from contracts.documents import Document, Part
-from datapipeline.records.places import check_ours, foreign
+from datapipeline.records.places import check_ours, document_mark, foreign
 
 _SHARD: Final = re.compile(r"(train|val|test)-\d{5}-of-\d{5}\.tfrecord")
 
@@ -43,8 +43,8 @@ class Building(Document):
 
 
 _MARKS: Final = {
-    ShardIndex.file_name: rb'\{\s*"schema_version":\s*\d+,\s*"dataset":',
-    Building.file_name: rb'\{\s*"schema_version":\s*\d+,\s*"settings":',
+    ShardIndex.file_name: document_mark("dataset"),
+    Building.file_name: document_mark("settings"),
 }
 
 

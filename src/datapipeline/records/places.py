@@ -57,6 +57,11 @@ def check_ours(folder: str, marks: Mapping[str, bytes]) -> None:
             raise foreign(folder, name)
 
 
+def document_mark(field: str) -> bytes:
+    """How a document of ours begins, whose first field behind the version is `field`."""
+    return rb'\{\s*"schema_version":\s*\d+,\s*"%b":' % field.encode()
+
+
 def foreign(folder: str, name: str) -> InputError:
     """The error that something in an output folder isn't ours."""
     return InputError(f"--output {folder} holds a {name} that this stage didn't write: choose another folder")

@@ -116,8 +116,8 @@ class Plan:
         self._sql.create_function(
             "key", 2, lambda path, variant: _key(path, variant, seed), deterministic=True
         )
-        rows = (_values(example) for example in examples)
-        self._sql.executemany("INSERT INTO temp.example VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        insert = "INSERT INTO temp.example VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+        self._sql.executemany(insert, map(_values, examples))
         self._find(raw)
         self._sql.execute("INSERT INTO temp.planned SELECT split, key(path, 0), path, 0 FROM temp.example")
         self._augment(augment_minority)

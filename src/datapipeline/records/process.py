@@ -31,7 +31,7 @@ from datapipeline.records.examples import (
     write_examples,
 )
 from datapipeline.records.naming import same_but_for_case
-from datapipeline.records.places import check_ours, check_places
+from datapipeline.records.places import check_ours, check_places, document_mark
 from datapipeline.records.raw import RawFolder
 from datapipeline.records.report import REPORT, render
 from datapipeline.records.split import FEWEST, Fractions, assign, gather, own
@@ -45,7 +45,7 @@ _MARKS: Final = {
     REJECTED: b",".join(map(str.encode, Rejected.model_fields)) + b"\n",
     DUPLICATES: b",".join(map(str.encode, _DUPLICATES)) + b"\n",
     REPORT: rb'\s*<!doctype html>.*<meta name="generator" content="Chrysalis">',
-    Manifest.file_name: rb'\{\s*"schema_version":\s*\d+,\s*"dataset":',
+    Manifest.file_name: document_mark("dataset"),
 }
 """How our files begin, which tells them from others of the same name: Kaggle's data sets have a train.csv."""
 

@@ -2,28 +2,24 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict
 
 if TYPE_CHECKING:
     import keras
 
 
-@dataclass(frozen=True)
-class Pretrained:
-    """Published weights without a head, as Keras' `applications` fetch them."""
+class ArchitectureOptions(BaseModel):
+    """An architecture's own options: each field of a subclass is one on its command line, as in `config`."""
 
-    file: str
-    """Its name in ~/.keras/models."""
-    url: str
-    md5: str
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 @dataclass(frozen=True)
-class Architecture:
+class Design:
     """A network that the engine can train."""
 
-    name: str
-    """The folder under `models/`."""
     build: Callable[[int, int, float], "keras.Model"]
     """(num_classes, image_size, dropout) to one flat functional graph, uint8 RGB [batch, size, size, 3] in
     0…255 to logits float32 [batch, num_classes]. It builds in the current dtype policy."""
@@ -32,6 +28,21 @@ class Architecture:
     fine_tune_from: str
     """What `--fine-tune-from` is by default."""
     smallest_image: int
-    """Pixels; below it the pooling leaves nothing."""
-    pretrained: Pretrained | None = None
-    """What `--weights imagenet` loads."""
+    """Pixels; below it the pooling leaves nothing. Smaller records are enlarged."""
+    learning_rate: float = 1e-3
+    """What `--learning-rate` is by default."""
+    published: Callable[[], "keras.Model"] | None = None
+    """Keras' own network without its head, with ImageNet's weights, fetched if need be: what
+    `--weights imagenet` copies into the base."""
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A folder under `models/`."""
+
+    name: str
+    """The folder's name."""
+    design: Callable[[Any], Design]
+    """The `options` that were chosen to the network; it refuses what doesn't fit together with an InputError.
+    TensorFlow is imported only inside what it returns."""
+    options: type[ArchitectureOptions] = ArchitectureOptions

@@ -49,20 +49,61 @@ def progress(items: Iterable[T], *, total: int | None, what: str, unit: str = "i
         what: the work's name, as in "reading images".
         unit: what one item is called.
     """
-    if sys.stderr.isatty():
-        tqdm.monitor_interval = 0  # its thread would keep pools of processes from forking
-        yield from tqdm(items, total=total, desc=what, unit=f" {unit}", file=sys.stderr, dynamic_ncols=True)
-        return
-    started = last = time.monotonic()
-    done = 0
-    for item in items:
-        yield item
-        done += 1
-        now = time.monotonic()
-        if now - last >= SECONDS_BETWEEN_LINES:
-            last = now
-            log(what, done=done, total=total, unit=unit, seconds=round(now - started, 1))
-    log(what, done=done, total=total, unit=unit, seconds=round(time.monotonic() - started, 1), finished=True)
+    with Bar(total=total, what=what, unit=unit) as bar:
+        for item in items:
+            yield item
+            bar.advance()
+        bar.finish()
+
+
+class Bar:
+    """How far a long work is: a bar on a terminal; elsewhere a JSON line now and then, and one at its end."""
+
+    def __init__(self, *, total: int | None, what: str, unit: str = "it", done: int = 0) -> None:
+        """Begin, with `done` of the items done before."""
+        self._total, self._what, self._unit = total, what, unit
+        self._done = self._before = done
+        self._figures: dict[str, Any] = {}
+        self._started = self._last = time.monotonic()
+        self._bar: Any = None
+        if sys.stderr.isatty():
+            tqdm.monitor_interval = 0  # its thread would keep pools of processes from forking
+            self._bar = tqdm(
+                total=total, initial=done, desc=what, unit=f" {unit}", file=sys.stderr, dynamic_ncols=True
+            )
+
+    def advance(self, count: int = 1, **figures: Any) -> None:
+        """Tell that `count` more items are done, and what is known by now."""
+        self._done += count
+        self._figures = figures
+        if self._bar is not None:
+            self._bar.set_postfix(figures, refresh=False)
+            self._bar.update(count)
+        elif time.monotonic() - self._last >= SECONDS_BETWEEN_LINES:
+            self._last = time.monotonic()
+            left = {} if self._total is None else {"seconds_left": self._seconds_left(self._total)}
+            self._log(**left)
+
+    def finish(self) -> None:
+        """Tell that everything is done."""
+        if self._bar is None:
+            self._log(finished=True)
+
+    def __enter__(self) -> "Bar":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def _seconds_left(self, total: int) -> float:
+        seconds = time.monotonic() - self._started
+        return round(seconds / max(self._done - self._before, 1) * (total - self._done), 1)
+
+    def _log(self, **fields: Any) -> None:
+        seconds = round(time.monotonic() - self._started, 1)
+        known = {"total": self._total, "unit": self._unit, "seconds": seconds}
+        log(self._what, done=self._done, **known, **fields, **self._figures)
 
 
 def run_app(app: typer.Typer, prog_name: str) -> NoReturn:

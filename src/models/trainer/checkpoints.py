@@ -1,8 +1,8 @@
-"""Whole states of a run as single files: `last.npz` after every epoch, `best.npz` with the best weights.
+"""Whole states of a run as single files: the newest `state-<step>.npz`, and `best.npz` with the best weights.
 
 A file appears under its name whole or not at all, so a run can be killed at any moment and goes on from the
-last epoch that it finished. An .npz holds `network/000…` and `optimizer/000…` (the variables in their order)
-and `progress` (JSON).
+newest one that can be read. An .npz holds `network/000…` and `optimizer/000…` (the variables in their order;
+the optimizer's include the weights' moving average) and `progress` (JSON).
 """
 
 import struct
@@ -11,16 +11,18 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from contracts import storage
+from contracts.console import log
 from contracts.errors import StageError
 
-Name = Literal["last", "best"]
+BEST = "best.npz"
+
 Row = dict[str, int | float]
 """A line of history.csv; whole numbers stay whole through a checkpoint."""
 
@@ -43,6 +45,11 @@ class Progress(BaseModel):
     run: str = Field(description="the id of the run that this belongs to")
     phase: int = Field(default=0, description="from 0")
     epoch: int = Field(default=0, description="finished epochs of that phase")
+    step: int = Field(default=0, description="batches done of the epoch that is under way")
+    steps: int = Field(default=0, description="batches done in all phases")
+    totals: tuple[float, ...] = Field(default=(), description="the sums over the epoch that is under way")
+    seconds: float = Field(default=0.0, description="spent on it")
+    cpu_seconds: float = 0.0
     best: Row | None = Field(default=None, description="the history's row of best.npz")
     history: tuple[Row, ...] = ()
 
@@ -58,50 +65,79 @@ class Checkpoint(NamedTuple):
 class Checkpoints:
     """The checkpoints of a run in a folder: a path or gs://bucket/prefix."""
 
-    def __init__(self, uri: str) -> None:
-        self._uri = uri
+    def __init__(self, uri: str, run: str, keep: int = 2) -> None:
+        self._uri, self._run, self._keep = uri, run, keep
 
-    def save(self, name: Name, progress: Progress, network: Any, optimizer: Any = None) -> None:
-        """Write a checkpoint in place of the one before.
+    def save_state(self, progress: Progress, network: Any, optimizer: Any) -> None:
+        """Write where the run is, and remove the oldest state if there are more than are kept."""
+        self._write(f"state-{progress.steps:09d}.npz", progress, network, optimizer)
+        for name in self._states()[self._keep :]:
+            storage.delete(storage.join(self._uri, name))
 
-        Args:
-            name: which.
-            progress: how far the run is.
-            network: its variables are kept.
-            optimizer: the same; None: none are.
-        """
-        arrays = {f"network/{i:03d}": value for i, value in enumerate(_values(network))}
-        if optimizer is not None:
-            arrays |= {f"optimizer/{i:03d}": value for i, value in enumerate(_values(optimizer))}
-        arrays["progress"] = np.frombuffer(progress.model_dump_json().encode(), np.uint8)
-        with storage.writing(self._of(name)) as path, path.open("wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
+    def save_best(self, progress: Progress, network: Any) -> None:
+        """Write the network in place of the best one before."""
+        self._write(BEST, progress, network)
 
-    def load(self, name: Name, run: str) -> Checkpoint | None:
-        """Read a checkpoint of the run; None where there is none, or it is another run's.
+    def load_state(self) -> Checkpoint | None:
+        """Read the newest state of the run that isn't damaged; None where there is none.
 
         Raises:
-            StageError: the file is damaged.
+            StageError: there are states, and all are damaged.
         """
-        uri = self._of(name)
-        if not storage.exists(uri):
-            return None
+        damage = None
+        for name in self._states():
+            try:
+                checkpoint = self._read(name)
+            except StageError as error:
+                damage = error
+                log("falling back to the checkpoint before", why=str(error))
+                continue
+            return checkpoint if checkpoint.progress.run == self._run else None
+        if damage:
+            raise damage
+        return None
+
+    def load_best(self) -> Checkpoint:
+        """Read the best weights.
+
+        Raises:
+            StageError: they are gone, or damaged.
+        """
+        checkpoint = self._read(BEST) if storage.exists(storage.join(self._uri, BEST)) else None
+        if checkpoint is None or checkpoint.progress.run != self._run:
+            raise StageError("the checkpoint of the best epoch is gone: choose another --output")
+        return checkpoint
+
+    def _states(self) -> list[str]:
+        """The names of the states, newest first."""
+        try:
+            names = [file.name for file in storage.list_files(self._uri)]
+        except storage.NotFoundError:
+            return []
+        return sorted((name for name in names if name.startswith("state-")), reverse=True)
+
+    def _write(self, name: str, progress: Progress, network: Any, optimizer: Any = None) -> None:
+        arrays = {f"network/{i:04d}": value for i, value in enumerate(_values(network))}
+        if optimizer is not None:
+            arrays |= {f"optimizer/{i:04d}": value for i, value in enumerate(_values(optimizer))}
+        arrays["progress"] = np.frombuffer(progress.model_dump_json().encode(), np.uint8)
+        with storage.writing(storage.join(self._uri, name)) as path, path.open("wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+
+    def _read(self, name: str) -> Checkpoint:
+        uri = storage.join(self._uri, name)
         with tempfile.TemporaryDirectory(prefix="chrysalis-checkpoint-") as folder:
             path = Path(uri)
             if storage.is_remote(uri):
-                path = Path(folder, "checkpoint.npz")
+                path = Path(folder, name)
                 storage.download(uri, path)
             try:
-                checkpoint = _read(path)
+                return _read(path)
             except _DAMAGE as error:
                 raise StageError(
-                    f"the checkpoint {uri} is damaged ({type(error).__name__}): delete last.npz and best.npz "
-                    "there, and the same command begins this run anew"
+                    f"the checkpoint {uri} is damaged ({type(error).__name__}): choose another --output, or "
+                    "delete the folder's state-*.npz and best.npz, and the same command begins this run anew"
                 ) from error
-        return checkpoint if checkpoint.progress.run == run else None
-
-    def _of(self, name: Name) -> str:
-        return storage.join(self._uri, f"{name}.npz")
 
 
 def restore(target: Any, values: Sequence[NDArray[Any]]) -> None:

@@ -1,7 +1,7 @@
 """The command line that every architecture shares: `app_for(ARCHITECTURE)` is all of an entry file."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -21,7 +21,11 @@ python -m models.{name}.train_multi_gpu --gpu 0 --input data/processed/digits
 python -m models.{name}.train_multi_gpu --gpu 2 --input gs://bucket/processed/flowers
 --output gs://bucket/models/flowers/first --weights imagenet --flip
 
-The same command again goes on after the last finished epoch, or says that the run is finished."""
+python -m models.{name}.train_multi_gpu --gpu all --replica-batch-size 64 --reference-batch-size 64
+--precision bfloat16 --input data/processed/dogs --output data/models/dogs/all
+
+The same command again goes on from the last saved state, or says that the run is finished. On several hosts,
+each with its TF_CONFIG, the same command trains one network on all of them."""
 
 
 def app_for(architecture: Architecture) -> typer.Typer:
@@ -32,26 +36,30 @@ def app_for(architecture: Architecture) -> typer.Typer:
 
 
 def _command_for(architecture: Architecture) -> Any:
+    kinds: tuple[Any, ...] = (TrainConfig, Execution, architecture.options)
+
     def train_cli(**options: Any) -> None:
         input_uri, output_uri = options.pop("input_uri"), options.pop("output_uri")
-        config, execution = _split(options)
-        train_and_evaluate(config, execution, input_uri, output_uri, architecture)
+        config, execution, own = (
+            _checked(kind, {name: options[name] for name in kind.model_fields}) for kind in kinds
+        )
+        train_and_evaluate(config, execution, input_uri, output_uri, architecture, own)
 
     train_cli.__doc__ = (
         f"Train {architecture.name} on the shards of a processed data set, judge it on the test split, and "
         "export it."
     )
     # Options are the fields of the configuration, so that each is named, typed and described once.
-    train_cli.__signature__ = inspect.Signature(_parameters())  # type: ignore[attr-defined]
+    train_cli.__signature__ = inspect.Signature(_parameters(kinds))  # type: ignore[attr-defined]
     return train_cli
 
 
-def _parameters() -> list[inspect.Parameter]:
+def _parameters(kinds: Sequence[type[BaseModel]]) -> list[inspect.Parameter]:
     def keyword(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
         kind = inspect.Parameter.KEYWORD_ONLY
         return inspect.Parameter(name, kind, annotation=annotation, default=default)
 
-    fields = {**Execution.model_fields, **TrainConfig.model_fields}
+    fields = {name: field for kind in reversed(kinds) for name, field in kind.model_fields.items()}
     return [
         keyword("input_uri", Input),
         keyword("output_uri", Output),
@@ -62,15 +70,7 @@ def _parameters() -> list[inspect.Parameter]:
     ]
 
 
-def _split(options: Mapping[str, Any]) -> tuple[TrainConfig, Execution]:
-    config, execution = (
-        _checked(kind, {name: options[name] for name in kind.model_fields})
-        for kind in (TrainConfig, Execution)
-    )
-    return config, execution  # type: ignore[return-value]
-
-
-def _checked(kind: type[BaseModel], options: Mapping[str, Any]) -> BaseModel:
+def _checked(kind: type[BaseModel], options: Mapping[str, Any]) -> Any:
     try:
         return kind(**options)
     except ValidationError as error:

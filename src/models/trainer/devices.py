@@ -1,4 +1,4 @@
-"""`--gpu N` to a tf.distribute strategy; the devices are looked at first.
+"""`--gpu N` and `TF_CONFIG` to a tf.distribute strategy; the devices are looked at first.
 
 MirroredStrategy over devices that aren't there says "2 replicas" and then hangs; without devices it silently
 takes the CPU. Nothing else here asks TensorFlow which devices there are.
@@ -11,14 +11,18 @@ from typing import Any
 import tensorflow as tf
 
 from contracts.errors import InputError
+from models.trainer.cluster import Cluster
+from models.trainer.config import ALL, Execution
 
 
-def strategy_for(gpu: int, devices: Sequence[str] | None = None) -> Any:
+def strategy_for(execution: Execution, cluster: Cluster, devices: Sequence[str] | None = None) -> Any:
     """Choose where to train.
 
     Args:
-        gpu: 0 is the CPU, 1 a single GPU without a strategy, more is MirroredStrategy.
-        devices: these very devices instead, whatever `gpu` says: how tests train on two logical CPUs.
+        execution: its `gpu`: 0 is the CPU, 1 a single GPU without a strategy, more is MirroredStrategy. On
+            several hosts, MultiWorkerMirroredStrategy over as many of each.
+        cluster: the hosts.
+        devices: these very devices instead, whatever `gpu` says: how tests train on several logical CPUs.
 
     Returns:
         A `tf.distribute.Strategy`; the default one for a single device.
@@ -27,16 +31,38 @@ def strategy_for(gpu: int, devices: Sequence[str] | None = None) -> Any:
         InputError: there are fewer GPUs.
     """
     if devices is None:
-        devices = _gpus(gpu)
+        devices = _gpus(execution.gpu)
+    if cluster.hosts > 1:
+        return _multi_worker(execution.all_reduce)
     if len(devices) > 1:
-        return _mirrored(tuple(devices))
+        return _mirrored(tuple(devices), execution.all_reduce)
     return tf.distribute.get_strategy()
 
 
 @functools.cache
-def _mirrored(devices: tuple[str, ...]) -> Any:
+def _mirrored(devices: tuple[str, ...], all_reduce: str) -> Any:
     """One a process: a second strategy's reductions bear the numbers of the first's, and mix with them."""
-    return tf.distribute.MirroredStrategy(list(devices))
+    ways = {
+        "nccl": tf.distribute.NcclAllReduce,
+        "hierarchical-copy": tf.distribute.HierarchicalCopyAllReduce,
+    }
+    return tf.distribute.MirroredStrategy(
+        list(devices), cross_device_ops=ways[all_reduce]() if all_reduce in ways else None
+    )
+
+
+@functools.cache
+def _multi_worker(all_reduce: str) -> Any:
+    kinds = tf.distribute.experimental.CommunicationImplementation
+    kind = {"auto": kinds.AUTO, "nccl": kinds.NCCL, "hierarchical-copy": kinds.RING}[all_reduce]
+    return tf.distribute.MultiWorkerMirroredStrategy(
+        communication_options=tf.distribute.experimental.CommunicationOptions(implementation=kind)
+    )
+
+
+def count_gpus() -> int:
+    """How many GPUs TensorFlow sees on this machine."""
+    return len(tf.config.list_physical_devices("GPU"))
 
 
 def has_gpu() -> bool:
@@ -44,15 +70,16 @@ def has_gpu() -> bool:
     return bool(tf.config.get_visible_devices("GPU"))
 
 
-def _gpus(wanted: int) -> list[str]:
+def _gpus(wanted: str) -> list[str]:
     found = tf.config.list_physical_devices("GPU")
-    if wanted > len(found):
+    count = len(found) if wanted == ALL else int(wanted)
+    if count > len(found) or (wanted == ALL and not found):
         kind = "GPU" if len(found) == 1 else "GPUs"
         raise InputError(
             f"--gpu {wanted} wants more than this machine has: TensorFlow sees {len(found)} {kind}; "
             f"use --gpu {len(found)}" + (" (the CPU)" if not found else "")
         )
-    chosen = found[:wanted]
+    chosen = found[:count]
     try:
         tf.config.set_visible_devices(chosen, "GPU")
         for device in chosen:
@@ -60,4 +87,4 @@ def _gpus(wanted: int) -> list[str]:
     except RuntimeError:
         # This process has used its devices before, so they can't be set up any more; as they are will do.
         pass
-    return [f"GPU:{number}" for number in range(wanted)]
+    return [f"GPU:{number}" for number in range(count)]

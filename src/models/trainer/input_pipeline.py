@@ -1,26 +1,31 @@
-"""Shards to batches for the loop: (images, labels, shares).
+"""Shards to batches for the loop: (images, labels, shares), each a replica's part of a global batch.
 
-- images: uint8 [batch, size, size, 3], RGB, 0…255 (features instead: float32 [batch, channels])
-- labels: int64 [batch], the class's index
-- shares: float32 [batch], what an image counts in the batch's mean: 1/n for n real images, 0 for padding
+- images: uint8 [replica's images, size, size, 3], RGB, 0…255 (features instead: float32 [.., channels])
+- labels: int64 [..], the class's index; float32 [.., classes] where augmentation mixes images
+- shares: float32 [..], what an image counts in the global batch's mean: 1/n for n real images, 0 for padding
 
-Every batch has the same size, a multiple of the replicas. The last is padded with its own images at a share
-of zero, so the sum of loss times share is the exact mean over real images, however replicas split it, and a
-normalization over the batch sees nothing but photos.
+Every batch has the same size, a multiple of the replicas and of the parts in which they compute it. The last
+is padded with its own images at a share of zero, so the sum of loss times share is the exact mean over real
+images, however replicas split it, and a normalization over the batch sees nothing but photos.
+
+What is drawn, shuffled and augmented follows from the seed, the epoch and an image's number in the epoch:
+not from the replicas, the hosts, the threads, or the batch at which an interrupted epoch goes on.
 """
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
+import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from contracts import records
-from models.trainer import augmentation
+from models.trainer.augmentation import Augmentation, decode, decode_centre
+from models.trainer.batch_augmentation import augment_batch
 
-SHUFFLE_RECORDS = 16_384
-"""Records are shuffled as JPEG, a tenth of the memory of pixels."""
 READERS = 4
+READ_BYTES = 8 << 20
+"""At once from a shard: buckets and their mounts answer slowly, then give much."""
 
 _FEATURES = {
     records.ENCODED: tf.io.FixedLenFeature([], tf.string),
@@ -29,76 +34,225 @@ _FEATURES = {
 
 
 @dataclass(frozen=True)
-class BatchSize:
-    """How many images a batch has."""
+class Batches:
+    """How a global batch is cut: over hosts, over a host's replicas, and into the parts of each."""
 
     images: int
+    """Of a global batch."""
     replicas: int = 1
+    """Of all hosts together; each has as many."""
+    accumulate: int = 1
+    hosts: int = 1
+    host: int = 0
 
     @property
-    def padded(self) -> int:
-        """The images, rounded up so that every replica gets as many."""
-        return -(-self.images // self.replicas) * self.replicas
+    def of_replica(self) -> int:
+        """The images of a replica, padding included."""
+        return -(-self.images // (self.replicas * self.accumulate)) * self.accumulate
+
+    @property
+    def of_host(self) -> int:
+        """The images of a host, padding included."""
+        return self.of_replica * (self.replicas // self.hosts)
 
     def steps(self, examples: int) -> int:
         """Batches in a pass over `examples`."""
         return -(-examples // self.images)
 
 
-def training(
-    paths: Sequence[str],
-    size: int,
-    batch: BatchSize,
-    augment: augmentation.Augmentation,
-    seed: int,
-    epoch: int,
-) -> Any:
-    """One epoch of training images; only `seed` and `epoch` decide their order and augmentation."""
-    order = seed * 1_000_003 + epoch
-    data = tf.data.Dataset.from_tensor_slices(list(paths)).shuffle(len(paths), seed=order)
-    data = data.interleave(tf.data.TFRecordDataset, cycle_length=READERS, num_parallel_calls=READERS)
-    data = data.shuffle(SHUFFLE_RECORDS, seed=order).enumerate()
-    data = data.map(_for_training(size, augment, order), num_parallel_calls=tf.data.AUTOTUNE)
-    return _batched(data, batch)
+@dataclass(frozen=True)
+class SplitShards:
+    """A split's shards: paths or URIs that TensorFlow can read, and how many examples each holds."""
+
+    paths: tuple[str, ...]
+    counts: tuple[int, ...]
+
+    @property
+    def examples(self) -> int:
+        """Of all shards."""
+        return sum(self.counts)
+
+    def of_host(self, batches: Batches) -> "SplitShards":
+        """The shards that a host reads where each reads its own."""
+        return SplitShards(
+            self.paths[batches.host :: batches.hosts], self.counts[batches.host :: batches.hosts]
+        )
 
 
-def evaluation(paths: Sequence[str], size: int, batch: BatchSize) -> Any:
-    """A pass over a split in the shards' order, each image's centre square."""
-    data = tf.data.TFRecordDataset(list(paths))
-    return _batched(data.map(_for_evaluation(size), num_parallel_calls=tf.data.AUTOTUNE), batch)
+class Rows(Protocol):
+    """A table of float32 [n, channels] that is read by rows: an array, or files."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """[n, channels]."""
+
+    def __getitem__(self, rows: Any, /) -> NDArray[np.float32]:
+        """The rows of these numbers, int64 [m]: [m, channels]."""
 
 
-def features(values: Any, labels: Any, batch: BatchSize, seed: int | None = None) -> Any:
-    """Batches of what a frozen base made of the images; shuffled where a seed is given."""
-    data = tf.data.Dataset.from_tensor_slices((values, labels))
-    if seed is not None:
-        data = data.shuffle(len(labels), seed=seed)
-    return _batched(data, batch)
+@dataclass(frozen=True)
+class Pixels:
+    """How records become a network's input."""
+
+    size: int
+    """Pixels; the side of the square input."""
+    record_size: int
+    """Pixels; the shorter side of a record."""
+    classes: int
 
 
-def _for_training(size: int, augment: augmentation.Augmentation, order: int) -> Callable[[Any, Any], Any]:
-    def prepare(number: Any, record: Any) -> tuple[Any, Any]:
+@dataclass(frozen=True)
+class Epoch:
+    """What decides an epoch's order and augmentation, and where in it to begin."""
+
+    seed: int
+    number: int
+    augment: Augmentation
+    shuffle_buffer: int = 16_384
+    """Entries; each holds a record's bytes."""
+    done: int = 0
+    """Batches that an interrupted epoch has behind it."""
+    own_files: bool = False
+    """Every host reads shards of its own, rather than its part of batches that don't depend on the hosts."""
+
+    @property
+    def order(self) -> int:
+        """One seed for the epoch."""
+        return self.seed * 1_000_003 + self.number
+
+
+def training(split: SplitShards, pixels: Pixels, batches: Batches, epoch: Epoch) -> Any:
+    """The rest of an epoch of training images, shuffled and augmented."""
+    if epoch.own_files:
+        data = _own_parts(_read_shuffled(split.of_host(batches), epoch).repeat(), split, batches)
+    else:
+        data = _parts(_read_shuffled(split, epoch), batches)
+    return _prepared(data.skip(epoch.done), pixels, batches, epoch)
+
+
+def training_steps(split: SplitShards, batches: Batches, *, own_files: bool = False) -> int:
+    """Batches in an epoch of `training`."""
+    if own_files:
+        return -(-max(_examples_of_hosts(split, batches)) // (batches.images // batches.hosts))
+    return batches.steps(split.examples)
+
+
+def evaluation(split: SplitShards, pixels: Pixels, batches: Batches, view: Epoch | None = None) -> Any:
+    """A pass over a split in the shards' order: each image's centre square, or a view as training has it."""
+    data = _parts(tf.data.TFRecordDataset(list(split.paths), buffer_size=READ_BYTES), batches)
+    return _prepared(data, pixels, batches, view)
+
+
+def _prepared(data: Any, pixels: Pixels, batches: Batches, epoch: Epoch | None) -> Any:
+    """(records, their numbers, their shares) to batches of images."""
+
+    def prepare(record: Any, number: Any, share: Any) -> tuple[Any, Any, Any]:
         example = tf.io.parse_single_example(record, _FEATURES)
-        seed = tf.stack([tf.constant(order, tf.int64), number])
-        return augmentation.decode(example[records.ENCODED], size, augment, seed), example[records.LABEL]
+        encoded, label = example[records.ENCODED], example[records.LABEL]
+        if epoch is None:
+            return decode_centre(encoded, pixels.size, pixels.record_size), label, share
+        seed = tf.stack([tf.constant(epoch.order, tf.int64), number])
+        return decode(encoded, pixels.size, epoch.augment, seed, pixels.record_size), label, share
 
-    return prepare
+    data = data.unbatch().map(prepare, num_parallel_calls=tf.data.AUTOTUNE)
+    data = data.batch(batches.of_host, drop_remainder=True)
+    if epoch and epoch.augment.on_batches:
+        data = _mixed(data, pixels.classes, batches, epoch)
+    return _for_replicas(data, batches)
 
 
-def _for_evaluation(size: int) -> Callable[[Any], Any]:
-    def prepare(record: Any) -> tuple[Any, Any]:
-        example = tf.io.parse_single_example(record, _FEATURES)
-        return augmentation.decode_centre(example[records.ENCODED], size), example[records.LABEL]
+def _mixed(data: Any, classes: int, batches: Batches, epoch: Epoch) -> Any:
+    """Augmentations of whole batches, before the replicas take their parts."""
 
-    return prepare
+    def mix(number: Any, batch: Any) -> tuple[Any, Any, Any]:
+        images, labels, shares = batch
+        draw = number * batches.hosts + batches.host
+        seed = tf.stack([tf.constant(epoch.order, tf.int64), draw])
+        return (*augment_batch(images, tf.one_hot(labels, classes), epoch.augment, seed), shares)
+
+    return data.enumerate(epoch.done).map(mix, num_parallel_calls=tf.data.AUTOTUNE)
 
 
-def _batched(data: Any, batch: BatchSize) -> Any:
-    def pad(values: Any, labels: Any) -> tuple[Any, Any, Any]:
-        real = tf.shape(labels)[0]
-        place = tf.range(batch.padded)
+def features(values: Rows, labels: NDArray[np.int64], batches: Batches, epoch: Epoch | None = None) -> Any:
+    """Batches of what a frozen base made of the images, shuffled where an epoch is given.
+
+    Args:
+        values: float32 [n, channels]; rows are read as they are needed.
+        labels: [n]
+        batches: how they are cut.
+        epoch: which, and from where on.
+    """
+
+    def rows(numbers: Any, _numbers: Any, shares: Any) -> tuple[Any, Any, Any]:
+        def read(chosen: NDArray[np.int64]) -> tuple[Any, Any]:
+            return values[chosen], labels[chosen]
+
+        found, classes = tf.numpy_function(read, [numbers], (tf.float32, tf.int64))
+        found = tf.ensure_shape(found, [batches.of_host, values.shape[1]])
+        return found, tf.ensure_shape(classes, [batches.of_host]), shares
+
+    data = tf.data.Dataset.range(len(labels))
+    if epoch is None:
+        data = _parts(data, batches)
+    else:
+        data = _parts(data.shuffle(len(labels), seed=epoch.order), batches).skip(epoch.done)
+    return _for_replicas(data.map(rows, num_parallel_calls=tf.data.AUTOTUNE), batches)
+
+
+def _read_shuffled(split: SplitShards, epoch: Epoch) -> Any:
+    data = tf.data.Dataset.from_tensor_slices(list(split.paths))
+    data = data.shuffle(len(split.paths), seed=epoch.order)
+    data = data.interleave(
+        lambda path: tf.data.TFRecordDataset(path, buffer_size=READ_BYTES),
+        cycle_length=READERS,
+        num_parallel_calls=READERS,
+    )
+    return data.shuffle(epoch.shuffle_buffer, seed=epoch.order)
+
+
+def _parts(data: Any, batches: Batches) -> Any:
+    """Elements to this host's part of each global batch: (elements, their numbers, their shares)."""
+    first = batches.host * batches.of_host
+    place = tf.range(first, first + batches.of_host, dtype=tf.int64)
+
+    def part(batch: Any, elements: Any) -> tuple[Any, Any, Any]:
+        real = tf.shape(elements, tf.int64)[0]
         chosen = place % real
         shares = tf.where(place < real, 1.0 / tf.cast(real, tf.float32), 0.0)
-        return tf.gather(values, chosen), tf.gather(labels, chosen), shares
+        return tf.gather(elements, chosen), batch * batches.images + chosen, shares
 
-    return data.batch(batch.images).map(pad).prefetch(tf.data.AUTOTUNE)
+    return data.batch(batches.images).enumerate().map(part)
+
+
+def _own_parts(data: Any, split: SplitShards, batches: Batches) -> Any:
+    """A host's own elements, again and again, to its part of each global batch; repeated ones count 0."""
+    mine = batches.images // batches.hosts
+    counts = _examples_of_hosts(split, batches)
+    place = tf.range(batches.of_host, dtype=tf.int64)
+
+    def part(batch: Any, elements: Any) -> tuple[Any, Any, Any]:
+        left = tf.clip_by_value(tf.constant(counts, tf.int64) - batch * mine, 0, mine)
+        real = tf.reduce_sum(left)
+        numbers = batch * mine + place % mine
+        shares = tf.where(place < left[batches.host], 1.0 / tf.cast(real, tf.float32), 0.0)
+        return tf.gather(elements, place % mine), numbers * batches.hosts + batches.host, shares
+
+    return data.batch(mine, drop_remainder=True).enumerate().map(part).take(-(-max(counts) // mine))
+
+
+def _examples_of_hosts(split: SplitShards, batches: Batches) -> list[int]:
+    return [sum(split.counts[host :: batches.hosts]) for host in range(batches.hosts)]
+
+
+def _for_replicas(data: Any, batches: Batches) -> Any:
+    """A host's batches, one behind the other for each of its replicas."""
+    replicas = batches.replicas // batches.hosts
+    if replicas > 1:
+
+        def split(*part: Any) -> tuple[Any, ...]:
+            return tuple(
+                tf.reshape(values, [replicas, batches.of_replica, *values.shape[1:]]) for values in part
+            )
+
+        data = data.map(split).unbatch()
+    return data.prefetch(tf.data.AUTOTUNE)

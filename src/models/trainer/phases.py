@@ -1,22 +1,25 @@
 """The phases of a run: one from scratch, or the new head first and then the end of the base with it."""
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import keras
-import numpy as np
-import tensorflow as tf
 
 from contracts.console import log
-from contracts.dataset import ShardIndex
+from contracts.dataset import ShardIndex, Split
 from contracts.errors import InputError
 from models.trainer import input_pipeline
-from models.trainer.architecture import Architecture
+from models.trainer.architecture import Design
 from models.trainer.augmentation import Augmentation
-from models.trainer.config import TrainConfig
-from models.trainer.input_pipeline import BatchSize
-from models.trainer.shards import Shards
+from models.trainer.config import ALL, HEAD_ONLY, TrainConfig
+from models.trainer.features import Features, FrozenBase, fit_into_memory, forget
+from models.trainer.input_pipeline import Batches, Epoch, Pixels, SplitShards
+from models.trainer.objective import Objective, balanced
+from models.trainer.optimizers import scaled_rate
+from models.trainer.precision import feature_precision, policy
 
 
 @dataclass(frozen=True)
@@ -33,9 +36,11 @@ class Data:
     """What is trained on, and how it is cut into batches."""
 
     index: ShardIndex
-    shards: Shards
-    image_size: int
-    batch: BatchSize
+    splits: dict[Split, SplitShards]
+    pixels: Pixels
+    batches: Batches
+    cache: Path
+    """A folder for what is read more than once."""
 
 
 @dataclass(frozen=True)
@@ -43,84 +48,155 @@ class Task:
     """A phase's network and batches: the whole network on images, or the head on the base's features."""
 
     network: keras.Model
-    training: Callable[[int], Any]
-    """The epoch's number to its batches."""
+    objective: Objective
+    steps: int
+    """Of an epoch."""
+    training: Callable[[int, int], Any]
+    """(the epoch's number, batches that are done) to the rest of its batches."""
     validation: Callable[[], Any]
+    validation_steps: int
+    close: Callable[[], None] = lambda: None
+    """Remove what was only needed for it."""
 
 
-def plan(config: TrainConfig) -> tuple[Phase, ...]:
+class Phases:
+    """The phases of one run."""
+
+    def __init__(
+        self, network: keras.Model, design: Design, config: TrainConfig, data: Data, strategy: Any
+    ) -> None:
+        self._network, self._design, self._config = network, design, config
+        self._data, self._strategy = data, strategy
+
+    def task(self, phase: Phase) -> Task:
+        """Say what a phase trains and on what, and mark in the network what it may change."""
+        if phase.name == "head":
+            return self._head_task()
+        fine_tuned = phase.name == "fine-tune"
+        unfreeze(self._network, first_trained(self._config, self._design), keep_statistics=fine_tuned)
+        data, own_files = self._data, self._config.host_input == "files"
+        train = data.splits["train"]
+        return Task(
+            self._network,
+            self._objective(),
+            input_pipeline.training_steps(train, data.batches, own_files=own_files),
+            lambda epoch, done: input_pipeline.training(
+                train, data.pixels, data.batches, self._epoch(epoch, done)
+            ),
+            lambda: input_pipeline.evaluation(data.splits["val"], data.pixels, data.batches),
+            data.batches.steps(data.index.examples("val")),
+        )
+
+    def _head_task(self) -> Task:
+        """The base doesn't change, so what it makes of each view of an image is computed once."""
+        base, head = self._halves()
+        data, began = self._data, time.perf_counter()
+        images = data.index.examples("train") * self._config.feature_views + data.index.examples("val")
+        folder = None
+        if not fit_into_memory(base.bytes(images)):
+            folder = data.cache / "features" / base.digest()[:16]
+        views = [self._features(base, "train", view, folder) for view in range(self._config.feature_views)]
+        val, val_labels = self._features(base, "val", 0, folder)
+        seconds = round(time.perf_counter() - began, 2)
+        log("features computed", images=images, seconds=seconds, precision=base.precision)
+
+        def training(epoch: int, done: int) -> Any:
+            values, labels = views[epoch % len(views)]
+            return input_pipeline.features(values, labels, data.batches, self._epoch(epoch, done))
+
+        return Task(
+            head,
+            self._objective(),
+            data.batches.steps(data.index.examples("train")),
+            training,
+            lambda: input_pipeline.features(val, val_labels, data.batches),
+            data.batches.steps(data.index.examples("val")),
+            close=lambda: forget(folder) if folder else None,
+        )
+
+    def _halves(self) -> tuple[FrozenBase, keras.Model]:
+        """The base, in the precision that computes features, and the head."""
+        seam = self._network.get_layer(self._design.features).output
+        head = keras.Model(seam, self._network.output)
+        for layer in head.layers:
+            layer.trainable = True
+        source, precision = self._network, feature_precision(self._config)
+        if precision != self._config.precision:
+            with self._strategy.scope(), policy(precision):
+                source = self._design.build(
+                    head.output.shape[-1], self._data.pixels.size, self._config.dropout
+                )
+            source.set_weights(self._network.get_weights())
+        base = keras.Model(source.input, source.get_layer(self._design.features).output)
+        data = self._data
+        local = data.batches.replicas // data.batches.hosts
+        batches = Batches(data.batches.images, local)
+        return FrozenBase(base, precision, self._strategy, data.pixels, batches), head
+
+    def _features(
+        self, base: FrozenBase, split: Split, view: int, folder: Path | None
+    ) -> tuple[Features, Any]:
+        seen = self._epoch(view, 0) if view else None
+        if seen:
+            seen = replace(seen, augment=replace(seen.augment, mixup=0.0, cutmix=0.0))
+        return base.features(self._data.splits[split], seen, folder)
+
+    def _epoch(self, number: int, done: int) -> Epoch:
+        config = self._config
+        return Epoch(
+            seed=config.seed,
+            number=number,
+            augment=Augmentation(**{name: getattr(config, name) for name in Augmentation.__annotations__}),
+            shuffle_buffer=config.shuffle_buffer,
+            done=done,
+            own_files=config.host_input == "files",
+        )
+
+    def _objective(self) -> Objective:
+        weights = None
+        if self._config.class_weights == "balanced":
+            histograms = [shard.class_histogram for shard in self._data.index.shards["train"]]
+            weights = balanced([sum(counts) for counts in zip(*histograms, strict=True)])
+        return Objective(self._config.label_smoothing, weights)
+
+
+def plan(config: TrainConfig, design: Design) -> tuple[Phase, ...]:
     """The phases of a run, in order."""
+    rate = scaled_rate(config, config.learning_rate or design.learning_rate)
     if config.from_scratch:
-        return (Phase("scratch", config.epochs, config.learning_rate),)
+        return (Phase("scratch", config.epochs, rate),)
     phases = []
     if config.head_epochs:
-        phases.append(Phase("head", config.head_epochs, config.head_learning_rate))
-    if config.fine_tune_from != "none":
-        rate = config.learning_rate * config.fine_tune_factor
-        phases.append(Phase("fine-tune", config.epochs, rate))
+        phases.append(Phase("head", config.head_epochs, scaled_rate(config, config.head_learning_rate)))
+    if config.fine_tune_from != HEAD_ONLY:
+        phases.append(Phase("fine-tune", config.epochs, rate * config.fine_tune_factor))
     return tuple(phases)
 
 
-def make_task(
-    phase: Phase, network: keras.Model, architecture: Architecture, config: TrainConfig, data: Data
-) -> Task:
-    """Say what a phase trains and on what, and mark in the network what it may change."""
-    if phase.name == "head":
-        return _head_task(network, architecture, config, data)
-    start = "all" if phase.name == "scratch" else config.fine_tune_from or architecture.fine_tune_from
-    unfreeze(network, start)
-    augment = Augmentation(flip=config.flip, crop_scale=config.crop_scale)
-    train, val = data.shards["train"], data.shards["val"]
-    return Task(
-        network,
-        lambda epoch: input_pipeline.training(
-            train, data.image_size, data.batch, augment, config.seed, epoch
-        ),
-        lambda: input_pipeline.evaluation(val, data.image_size, data.batch),
-    )
+def first_trained(config: TrainConfig, design: Design) -> str:
+    """What the name of the first layer begins with that is trained behind the head's phase; or `all`."""
+    return ALL if config.from_scratch else config.fine_tune_from or design.fine_tune_from
 
 
-def unfreeze(network: keras.Model, start: str) -> None:
+def unfreeze(network: keras.Model, start: str, *, keep_statistics: bool = False) -> None:
     """Let a network change from the first layer on whose name begins with `start`; `all`: everywhere.
+
+    Args:
+        network: any.
+        start: the name's beginning.
+        keep_statistics: leave batch normalizations as they are: a few batches of other images would spoil
+            what the base learnt of a million.
 
     Raises:
         InputError: there is no such layer.
     """
     names = [layer.name for layer in network.layers]
-    first = 0 if start == "all" else next((i for i, name in enumerate(names) if name.startswith(start)), None)
+    first = 0 if start == ALL else next((i for i, name in enumerate(names) if name.startswith(start)), None)
     if first is None:
         weighted = [layer.name for layer in network.layers if layer.weights]
         raise InputError(
             f"--fine-tune-from {start}: {network.name} has no layer of that name, only {', '.join(weighted)}"
         )
     for number, layer in enumerate(network.layers):
-        layer.trainable = number >= first
-
-
-def _head_task(network: keras.Model, architecture: Architecture, config: TrainConfig, data: Data) -> Task:
-    """The base doesn't change, so what it makes of each image is computed once and kept in memory."""
-    seam = network.get_layer(architecture.features).output
-    base, head = keras.Model(network.input, seam), keras.Model(seam, network.output)
-    for layer in head.layers:
-        layer.trainable = True
-    log("computing the frozen base's features", images=sum(data.index.examples(s) for s in ("train", "val")))
-    train, train_labels = _features(base, data, "train")
-    val, val_labels = _features(base, data, "val")
-    return Task(
-        head,
-        lambda epoch: input_pipeline.features(
-            train, train_labels, data.batch, seed=config.seed * 1_000_003 + epoch
-        ),
-        lambda: input_pipeline.features(val, val_labels, data.batch),
-    )
-
-
-def _features(base: keras.Model, data: Data, split: Literal["train", "val"]) -> tuple[Any, Any]:
-    """float32 [n, channels] and labels int64 [n] of a split, in the shards' order."""
-    forward = tf.function(lambda images: tf.cast(base(images, training=False), tf.float32))
-    values, labels = [], []
-    for images, ids, shares in input_pipeline.evaluation(data.shards[split], data.image_size, data.batch):
-        real = shares.numpy() > 0
-        values.append(forward(images).numpy()[real])
-        labels.append(ids.numpy()[real])
-    return np.concatenate(values), np.concatenate(labels)
+        frozen = keep_statistics and isinstance(layer, keras.layers.BatchNormalization)
+        layer.trainable = number >= first and not frozen

@@ -1,10 +1,46 @@
-"""A network of any precision policy as one that computes in float32, for export: the weights are the same."""
+"""What networks compute in: while they are trained, as a frozen base, and when they are exported."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import keras
 
+from models.trainer.config import TrainConfig
+from models.trainer.devices import has_gpu
+
 _HALF = ("float16", "bfloat16")
+_MULTIPLIES_BFLOAT16 = {"avx512_bf16", "amx_bf16"}
+_CPU_INFO = Path("/proc/cpuinfo")
+
+
+@contextmanager
+def policy(precision: str) -> Iterator[None]:
+    """Have layers that are built in the block compute in `precision`, with weights in float32."""
+    kept = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32" if precision == "float32" else f"mixed_{precision}")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(kept)
+
+
+def feature_precision(config: TrainConfig) -> str:
+    """What the frozen base computes in."""
+    if config.feature_precision != "auto":
+        return config.feature_precision
+    if config.precision == "float32" and not has_gpu() and _MULTIPLIES_BFLOAT16 & _cpu_flags():
+        return "bfloat16"
+    return config.precision
+
+
+def _cpu_flags() -> set[str]:
+    """Of the first core, where the system tells."""
+    if not _CPU_INFO.is_file():
+        return set()
+    lines = _CPU_INFO.read_text().splitlines()
+    return set(next((line for line in lines if line.startswith("flags")), "").split())
 
 
 def in_float32(network: keras.Model) -> keras.Model:

@@ -98,6 +98,12 @@ class RunFolder:
         wanted = self._wanted_logs
         return self.local / "logs" if storage.is_remote(wanted) else Path(wanted)
 
+    def fetch(self) -> None:
+        """Bring what earlier processes of this run told of it, so that nothing is told twice."""
+        _fetch(storage.join(self.uri, "wandb"), self.local / "wandb")
+        if storage.is_remote(self._wanted_logs):
+            _fetch(self._wanted_logs, self.logs)
+
     def publish(self, history: Sequence[Row]) -> None:
         """Write history.csv, and copy what changed to where it belongs."""
         storage.write_bytes(str(self.local / HISTORY), _as_csv(history))
@@ -125,7 +131,9 @@ def open_run_folder(uri: str) -> Iterator[RunFolder]:
             yield RunFolder(uri, Path(uri))
         return
     with tempfile.TemporaryDirectory(prefix="chrysalis-run-", ignore_cleanup_errors=True) as folder:
-        yield RunFolder(uri, Path(folder))
+        run_folder = RunFolder(uri, Path(folder))
+        run_folder.fetch()
+        yield run_folder
 
 
 def _check_empty(output: str) -> None:
@@ -161,3 +169,10 @@ def _as_csv(history: Sequence[Row]) -> bytes:
 def _copy(folder: Path, uri: str) -> None:
     if folder.is_dir():
         storage.upload_many(folder, [file.name for file in storage.list_files(str(folder))], uri)
+
+
+def _fetch(uri: str, folder: Path) -> None:
+    try:
+        storage.download_many(uri, [file.name for file in storage.list_files(uri)], folder)
+    except storage.NotFoundError:
+        return

@@ -15,13 +15,13 @@ _DRIVERS = ("nvidia[0-9]*", "dxg", "kfd")
 """In /dev: an NVIDIA driver's cards, Windows' Subsystem for Linux, AMD."""
 
 
-def check_driver(gpu: int) -> None:
+def check_driver(gpu: str) -> None:
     """Refuse GPUs at once where Linux has no driver for any: TensorFlow takes seconds to say the same.
 
     Raises:
         InputError: GPUs are wanted and there is no driver.
     """
-    if gpu and sys.platform == "linux" and not any(any(Path("/dev").glob(name)) for name in _DRIVERS):
+    if gpu != "0" and sys.platform == "linux" and not any(any(Path("/dev").glob(name)) for name in _DRIVERS):
         raise InputError(
             f"--gpu {gpu} wants more than this machine has: there is no GPU driver; use --gpu 0 (the CPU)"
         )

@@ -1,37 +1,35 @@
 """A run from its devices to its bundle."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from contracts import storage
-from contracts.bundle import ImageSpec, ModelBundle
+from contracts.bundle import ModelBundle
 from contracts.console import log
-from contracts.dataset import ShardIndex
+from contracts.dataset import SPLITS, ShardIndex
 from contracts.errors import InputError, StageError
-from models.trainer.architecture import Architecture
+from models.trainer.agreement import check_agreed, wait_for_all
+from models.trainer.architecture import Architecture, Design
 from models.trainer.checkpoints import Checkpoints, Progress, restore
-from models.trainer.config import Execution, TrainConfig
-from models.trainer.devices import has_gpu, strategy_for
-from models.trainer.evaluation import Metrics, Predictions, evaluate
-from models.trainer.examples import batches, read_examples
-from models.trainer.export import export_bundle, publish_bundle
+from models.trainer.cluster import Cluster
+from models.trainer.config import HEAD_ONLY, Execution, TrainConfig
+from models.trainer.devices import strategy_for
+from models.trainer.evaluation import evaluate
 from models.trainer.fit import Fit
-from models.trainer.input_pipeline import BatchSize
-from models.trainer.phases import Data, plan, unfreeze
-from models.trainer.run_facts import RunFacts
+from models.trainer.input_pipeline import Batches, Pixels, SplitShards
+from models.trainer.outcome import Outcome, readable
+from models.trainer.phases import Data, Phases, first_trained, plan, unfreeze
+from models.trainer.precision import policy
+from models.trainer.profiling import Profile
 from models.trainer.run_folder import Run, RunFolder, claim, open_run_folder
-from models.trainer.shards import damaged, local_shards
+from models.trainer.shards import cache_folder, damaged, readable_shards
 from models.trainer.tracking import TensorBoard, Tracker
-from models.trainer.wandb_run import WandbRun
 from models.trainer.wandb_run import start as start_wandb
 from models.trainer.weights import load_weights
-
-STEPS_PER_CALL_ON_GPU = 8
 
 
 class Session:
@@ -42,65 +40,113 @@ class Session:
         config: TrainConfig,
         execution: Execution,
         architecture: Architecture,
+        design: Design,
         index: ShardIndex,
         image_size: int,
         input_uri: str,
         run: Run,
+        cluster: Cluster,
         devices: Sequence[str] | None = None,
     ) -> None:
-        self._config, self._execution, self._architecture, self._run = config, execution, architecture, run
-        self._strategy = strategy_for(execution.gpu, devices)
-        shards = local_shards(input_uri, index)
-        batch = BatchSize(config.batch_size, self._strategy.num_replicas_in_sync)
-        self._data = Data(index, shards, image_size, batch)
+        self._config, self._execution, self._run = config, execution, run
+        self._architecture, self._design = architecture, design
+        self._input_uri, self._cluster = input_uri, cluster
+        self._strategy = strategy_for(execution, cluster, devices)
+        replicas = self._strategy.num_replicas_in_sync
+        batches = Batches(config.batch_size, replicas, config.accumulate, cluster.hosts, cluster.host)
+        shards = readable_shards(input_uri, index, execution.cache)
+        counts = {split: tuple(shard.examples for shard in index.shards[split]) for split in SPLITS}
+        self._data = Data(
+            index,
+            {split: SplitShards(tuple(shards[split]), counts[split]) for split in SPLITS},
+            Pixels(image_size, index.image_size, len(index.class_names)),
+            batches,
+            cache_folder(execution.cache),
+        )
         keras.utils.set_random_seed(config.seed)
         with self._strategy.scope(), policy(config.precision):
             self._network = self._build()
-            load_weights(self._network, config.weights, architecture)
-        if not plan(config):
-            raise InputError("--head-epochs 0 with --fine-tune-from none leaves nothing to train: change one")
-        if not config.from_scratch:
-            unfreeze_from = config.fine_tune_from or architecture.fine_tune_from
-            unfreeze(self._network, "all" if unfreeze_from == "none" else unfreeze_from)
+            load_weights(self._network, config.weights, design, architecture.name)
+        self._synchronize()
+        self._check_plan()
+        log(
+            "training",
+            global_batch=config.batch_size,
+            replica_batch=batches.of_replica,
+            replicas=replicas,
+            hosts=cluster.hosts,
+            parts=config.accumulate,
+            image_size=image_size,
+        )
 
-    def run(self, output_uri: str, command: str) -> ModelBundle:
+    def run(self, output_uri: str, command: str) -> ModelBundle | None:
         """Train to the end, judge, and write the bundle.
 
         Args:
             output_uri: the run's folder.
             command: what to type to train it again.
+
+        Returns:
+            The bundle; None on a host that isn't the chief.
         """
+        if not self._cluster.chief:
+            wait_for_all(self._strategy, self._cluster)
+            self._run = Run.read(output_uri)
+            folder = RunFolder(output_uri, self._data.cache)
+            self._fit(folder, [])
+            return None
         with open_run_folder(output_uri) as folder:
             claim(output_uri, self._run)
-            return self._run_in(folder, output_uri, command)
+            wait_for_all(self._strategy, self._cluster)
+            with self._trackers(folder, storage.last_part(output_uri)) as trackers:
+                return self._run_in(folder, trackers, command)
 
-    def _run_in(self, folder: RunFolder, output_uri: str, command: str) -> ModelBundle:
-        name = storage.last_part(output_uri)
-        with self._trackers(folder, name) as trackers:
-            checkpoints = Checkpoints(folder.checkpoints)
-            reached = self._fit(folder, checkpoints, trackers)
-            network = self._best(checkpoints)
-            test = self._predict(network)
-            metrics = evaluate(test.probabilities, test.labels, self._data.index.class_names)
-            log("judged on the test split", **_readable(metrics.headline()))
-            for tracker in trackers:
-                tracker.result(metrics.headline(), test.labels.tolist(), test.predicted.tolist())
-            facts = self._facts(name, output_uri, command, reached, trackers)
-            bundle = self._export(network, folder, facts, test, metrics)
-            for tracker in trackers:
-                tracker.bundle(output_uri)
-            folder.publish(reached.history)
+    def _run_in(self, folder: RunFolder, trackers: Sequence[Tracker], command: str) -> ModelBundle:
+        reached = self._fit(folder, trackers)
+        network = self._best(folder)
+        outcome = Outcome(self._data, self._architecture.name, self._run, self._execution, folder, command)
+        test = outcome.predict(network)
+        metrics = evaluate(test.probabilities, test.labels, self._data.index.class_names)
+        log("judged on the test split", **readable(metrics.headline()))
+        for tracker in trackers:
+            tracker.result(metrics.headline(), test.labels.tolist(), test.predicted.tolist())
+        bundle = outcome.export(network, reached, test, metrics, trackers)
+        for tracker in trackers:
+            tracker.bundle(folder.uri)
+        folder.publish(reached.history)
         return bundle
 
     def _build(self) -> keras.Model:
-        classes = len(self._data.index.class_names)
-        return self._architecture.build(classes, self._data.image_size, self._config.dropout)
+        pixels = self._data.pixels
+        return self._design.build(pixels.classes, pixels.size, self._config.dropout)
+
+    def _synchronize(self) -> None:
+        """Let batch normalizations see the whole batch, so that several replicas compute what one would."""
+        if self._strategy.num_replicas_in_sync == 1:
+            return
+        for layer in self._network.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                if self._execution.xla and self._config.from_scratch:
+                    raise InputError(
+                        f"--xla can't compile {self._network.name} for several devices: its batch "
+                        "normalizations add up over them; leave --xla out, or use one device"
+                    )
+                layer.synchronized = True
+
+    def _check_plan(self) -> None:
+        if not plan(self._config, self._design):
+            raise InputError("--head-epochs 0 with --fine-tune-from none leaves nothing to train: change one")
+        start = first_trained(self._config, self._design)
+        if start != HEAD_ONLY:
+            unfreeze(self._network, start)
 
     @contextmanager
     def _trackers(self, folder: RunFolder, name: str) -> Iterator[list[Tracker]]:
         trackers: list[Tracker] = [TensorBoard(folder.logs)]
-        class_names = self._data.index.class_names
-        if wandb_run := start_wandb(self._run, name, self._execution, folder.local, class_names):
+        wandb_run = start_wandb(
+            self._run, name, self._execution, folder.local, index=self._data.index, data_uri=self._input_uri
+        )
+        if wandb_run:
             trackers.append(wandb_run)
             log("W&B", run=self._run.id, online=wandb_run.online, folder=wandb_run.folder)
         failed = True
@@ -111,100 +157,82 @@ class Session:
             for tracker in trackers:
                 tracker.close(failed=failed)
 
-    def _fit(self, folder: RunFolder, checkpoints: Checkpoints, trackers: Sequence[Tracker]) -> Progress:
+    def _fit(self, folder: RunFolder, trackers: Sequence[Tracker]) -> Progress:
+        checkpoints = Checkpoints(folder.checkpoints, self._run.id, self._execution.keep_checkpoints)
+        reached, optimizer_values = self._reached(checkpoints)
+        for tracker in trackers:
+            tracker.begin(reached.history)
+
         def after_epoch(reached: Progress) -> None:
             row = reached.history[-1]
             for tracker in trackers:
                 tracker.epoch(row)
-            folder.publish(reached.history)
-            log("epoch", **_readable(row))
+            if self._cluster.chief:
+                folder.publish(reached.history)
+                log("epoch", **readable(row))
 
+        phases = Phases(self._network, self._design, self._config, self._data, self._strategy)
+        profile = Profile(folder.logs, self._execution.profile if self._cluster.chief else 0)
         fit = Fit(
             self._strategy,
             self._network,
-            self._architecture,
+            phases,
             self._config,
-            self._data,
+            self._execution,
             checkpoints,
-            steps_per_call=self._execution.steps_per_call or (STEPS_PER_CALL_ON_GPU if has_gpu() else 1),
+            writes=self._cluster.chief,
+            profile=profile,
             after_epoch=after_epoch,
         )
+        with self._explained():
+            try:
+                return fit.run(reached, optimizer_values, plan(self._config, self._design))
+            finally:
+                profile.close()
+
+    def _reached(self, checkpoints: Checkpoints) -> tuple[Progress, Sequence[Any]]:
+        """How far the run is; the network is put where it was then."""
+        reached, optimizer_values = Progress(run=self._run.id), list[Any]()
+        if found := checkpoints.load_state():
+            reached, optimizer_values = found.progress, list(found.optimizer)
+            restore(self._network, found.network)
+            log("going on from the last state", epochs=len(reached.history), step=reached.step)
+        check_agreed(self._strategy, self._cluster, "how far the run is", f"step {reached.steps}")
+        return reached, optimizer_values
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Say in a line what TensorFlow's errors mean here."""
+        shards = {split: self._data.splits[split].paths for split in SPLITS}
         try:
-            return fit.run(self._run.id)
+            yield
         except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
-            if found := damaged(self._data.shards, self._data.index):
+            if found := damaged(shards, self._data.index):
                 raise found from error
             raise
         except tf.errors.ResourceExhaustedError as error:
             raise StageError(
-                f"a step of {self._config.batch_size} images of {self._data.image_size} pixels doesn't "
-                "fit into memory: lower --batch-size, or take --precision bfloat16"
+                f"{self._data.batches.of_replica} images of {self._data.pixels.size} pixels don't fit into a "
+                "device's memory: lower --batch-size, raise --accumulate, or take --precision bfloat16"
+            ) from error
+        except (
+            tf.errors.UnavailableError,
+            tf.errors.AbortedError,
+            tf.errors.CancelledError,
+            tf.errors.FailedPreconditionError,
+            tf.errors.DeadlineExceededError,
+            tf.errors.InternalError,
+        ) as error:
+            if self._cluster.hosts == 1:
+                raise
+            raise StageError(
+                "another host is gone: start all hosts with the same command again, and they carry on from "
+                f"the last saved state ({type(error).__name__}: {error.message.splitlines()[0][:200]})"
             ) from error
 
-    def _best(self, checkpoints: Checkpoints) -> keras.Model:
+    def _best(self, folder: RunFolder) -> keras.Model:
         """The best weights in a network of their own, in float32 and on one device: what is exported."""
-        best = checkpoints.load("best", self._run.id)
-        if best is None:
-            raise StageError("the checkpoint of the best epoch is gone: choose another --output")
+        best = Checkpoints(folder.checkpoints, self._run.id).load_best()
         network = self._build()
         restore(network, best.network)
         return network
-
-    def _predict(self, network: keras.Model) -> Predictions:
-        """Answer the test split's images, prepared as the server does it."""
-        index = self._data.index
-        spec = ImageSpec(size=self._data.image_size, record_size=index.image_size, resize=index.resize)
-        shape = [None, spec.size, spec.size, 3]
-        forward = tf.function(
-            lambda pixels: tf.nn.softmax(network(pixels, training=False)),
-            input_signature=[tf.TensorSpec(shape, tf.uint8)],
-        )
-        filenames, labels, probabilities = [], [], []
-        for examples, pixels in batches(
-            read_examples(self._data.shards["test"]), spec, self._config.batch_size
-        ):
-            filenames += [example.filename for example in examples]
-            labels += [example.label for example in examples]
-            probabilities.append(forward(tf.constant(pixels)).numpy())
-        return Predictions(filenames, np.array(labels), np.concatenate(probabilities))
-
-    def _facts(
-        self, name: str, output_uri: str, command: str, reached: Progress, trackers: Sequence[Any]
-    ) -> RunFacts:
-        return RunFacts(
-            name=name,
-            architecture=self._architecture.name,
-            index=self._data.index,
-            image_size=self._data.image_size,
-            config=self._run.config | self._execution.model_dump(mode="json"),
-            command=command,
-            output=output_uri,
-            history=reached.history,
-            wandb_run=self._run.id if any(isinstance(tracker, WandbRun) for tracker in trackers) else None,
-        )
-
-    def _export(
-        self, network: keras.Model, folder: RunFolder, facts: RunFacts, test: Predictions, metrics: Metrics
-    ) -> ModelBundle:
-        bundle = export_bundle(
-            network, folder.local, facts, test=test, metrics=metrics, shards=self._data.shards
-        )
-        publish_bundle(folder.local, folder.uri)
-        return bundle
-
-
-@contextmanager
-def policy(precision: str) -> Iterator[None]:
-    """Have layers that are built in the block compute in `precision`, with weights in float32."""
-    kept = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float32" if precision == "float32" else f"mixed_{precision}")
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(kept)
-
-
-def _readable(figures: Mapping[str, float]) -> dict[str, float]:
-    """Four digits of each, and no point behind a whole number."""
-    rounded = {name: float(f"{value:.4g}") for name, value in figures.items()}
-    return {name: int(value) if value.is_integer() else value for name, value in rounded.items()}

@@ -10,8 +10,9 @@ from contracts.console import log
 from contracts.dataset import ShardIndex
 from contracts.errors import InputError
 from contracts.lock import check_unlocked
-from models.trainer.architecture import Architecture
-from models.trainer.config import FROM_SCRATCH, IMAGENET, Execution, TrainConfig
+from models.trainer.architecture import Architecture, ArchitectureOptions, Design
+from models.trainer.cluster import Cluster, cluster_from_environment
+from models.trainer.config import ALL, FROM_SCRATCH, IMAGENET, Execution, TrainConfig
 from models.trainer.run_folder import find_run, new_run
 from models.trainer.runtime import check_driver, load_tensorflow
 from models.trainer.shards import digest_of
@@ -26,64 +27,102 @@ def train_and_evaluate(
     input_uri: str,
     output_uri: str,
     architecture: Architecture,
+    options: ArchitectureOptions | None = None,
     *,
     devices: Sequence[str] | None = None,
-) -> ModelBundle:
+) -> ModelBundle | None:
     """Train, judge the best weights once on the test split, and write the bundle.
 
-    The same call again goes on after the last epoch that was finished, or finds the bundle and returns it.
+    The same call again goes on from the last state that was saved, or finds the bundle and returns it.
 
     Args:
         config: what decides the result.
         execution: how it is carried out.
         input_uri: a processed data set: a path or gs://bucket/prefix.
-        output_uri: the run's own folder; its last part is the run's name.
+        output_uri: the run's own folder; its last part is the run's name. Hosts that train together share it.
         architecture: what to build.
+        options: its own; by default its defaults.
         devices: these very devices in place of `execution.gpu`; for tests.
+
+    Returns:
+        The bundle; None on a host of several that isn't the chief.
 
     Raises:
         InputError: something that was given can't be used. Then nothing was written.
         StageError: another process works in the folder, or the work failed.
     """
+    cluster = cluster_from_environment()
     index = ShardIndex.read(input_uri)
-    image_size = choose_image_size(config, index, architecture)
+    options = options or architecture.options()
+    design = architecture.design(options)
+    image_size = choose_image_size(config, index, design)
     wandb_mode(execution.wandb)
+    config = with_global_batch(config, execution, cluster, devices)
+    settings = config.model_dump(mode="json") | options.model_dump(mode="json")
     name = storage.last_part(output_uri)
-    wanted = new_run(name, architecture.name, digest_of(index), config.model_dump(mode="json"))
-    run = find_run(output_uri, wanted)
+    run = find_run(output_uri, new_run(name, architecture.name, digest_of(index), settings))
     if bundle := ModelBundle.read_if_there(output_uri):
         log("already trained", bundle=output_uri, test_accuracy=bundle.metrics.get("accuracy"))
         return bundle
-    check_unlocked(output_uri)
-    _check_weights(config)
+    if cluster.chief:
+        check_unlocked(output_uri)
     if devices is None:
         check_driver(execution.gpu)
+    _check_weights(config)
     # Only now, as it takes seconds: what can be refused without it has been.
     load_tensorflow()
     from models.trainer.session import Session
 
-    session = Session(config, execution, architecture, index, image_size, input_uri, run, devices)
+    session = Session(
+        config, execution, architecture, design, index, image_size, input_uri, run, cluster, devices
+    )
     return session.run(output_uri, command=_command(architecture, input_uri, output_uri))
 
 
-def choose_image_size(config: TrainConfig, index: ShardIndex, architecture: Architecture) -> int:
+def choose_image_size(config: TrainConfig, index: ShardIndex, design: Design) -> int:
     """The side of the network's input in pixels.
 
     Raises:
-        InputError: the records or the architecture don't allow it.
+        InputError: it is too small for the network.
     """
-    size = config.image_size or min(index.image_size, LARGEST_DEFAULT_IMAGE)
+    size = config.image_size or max(min(index.image_size, LARGEST_DEFAULT_IMAGE), design.smallest_image)
+    if size < design.smallest_image:
+        raise InputError(
+            f"--image-size {size} is too small for this network, which needs {design.smallest_image} pixels "
+            "or more: leave it out"
+        )
     if size > index.image_size:
-        raise InputError(
-            f"--image-size {size} is more than the records hold, {index.image_size}: build them with "
-            f"--image-size {size}, or leave it out"
-        )
-    if size < architecture.smallest_image:
-        raise InputError(
-            f"{architecture.name} needs images of {architecture.smallest_image} pixels or more, got "
-            f"{size}: build the records with --image-size {architecture.smallest_image}"
-        )
+        log("images are enlarged", records=index.image_size, network=size)
     return size
+
+
+def with_global_batch(
+    config: TrainConfig, execution: Execution, cluster: Cluster, devices: Sequence[str] | None = None
+) -> TrainConfig:
+    """Have `batch_size` follow from `--replica-batch-size` where that is given.
+
+    Raises:
+        InputError: the batch can't be dealt to the hosts.
+    """
+    if execution.replica_batch_size:
+        replicas = (len(devices) if devices else _gpus(execution.gpu)) * cluster.hosts
+        config = config.model_copy(update={"batch_size": execution.replica_batch_size * replicas})
+    if config.host_input == "files" and config.batch_size % cluster.hosts:
+        raise InputError(
+            f"--host-input files deals a batch evenly to the hosts: --batch-size {config.batch_size} is no "
+            f"multiple of {cluster.hosts}"
+        )
+    return config
+
+
+def _gpus(wanted: str) -> int:
+    if wanted != ALL:
+        return max(int(wanted), 1)
+    check_driver(wanted)
+    load_tensorflow()
+    from models.trainer.devices import count_gpus
+
+    return count_gpus()
 
 
 def _check_weights(config: TrainConfig) -> None:

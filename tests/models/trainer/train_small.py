@@ -1,4 +1,4 @@
-"""Train the small network in a process of its own, which a test then kills: run by test_train.py.
+"""Train the small network in a process of its own, as a command does: tests kill it, and start several.
 
 Arguments: a processed data set, the run's folder, and settings as JSON.
 """
@@ -6,11 +6,18 @@ Arguments: a processed data set, the run's folder, and settings as JSON.
 import json
 import sys
 
-from conftest import QUICK, SMALL
+import typer
+from conftest import train_small
 
-from models.trainer.config import Execution, TrainConfig
-from models.trainer.train import train_and_evaluate
+from contracts.console import run_app
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def train_small_cli(data: str, output: str, settings: str) -> None:
+    train_small(data, output, **json.loads(settings))
+
 
 if __name__ == "__main__":
-    config = TrainConfig(**(QUICK | json.loads(sys.argv[3])))
-    train_and_evaluate(config, Execution(gpu=0, wandb="off"), sys.argv[1], sys.argv[2], SMALL)
+    run_app(app, sys.argv[0])

@@ -19,11 +19,9 @@ import tensorflow as tf
 
 from contracts.bundle import ImageSpec
 from imaging.resize import MAX_ASPECT
+from models.trainer.resizing import Box, centre, scale, square
 
 _PNG = b"\x89PNG"
-
-Box = tuple[Any, Any, Any, Any]
-"""Top, left, height, width."""
 
 
 def write_saved_model(
@@ -59,9 +57,9 @@ def prepare(data: Any, spec: ImageSpec) -> Any:
     """`imaging.prepare` in TensorFlow ops: a string scalar to uint8 [size, size, 3]."""
     record = _resize(_decode(data), spec)
     if spec.size > spec.record_size:
-        pixels = _square(record, spec.size)
+        pixels = square(record, spec.size)
     else:
-        top, left, _, _ = _centre(record, spec.size, spec.size)
+        top, left, _, _ = centre(record, spec.size, spec.size)
         pixels = record[top : top + spec.size, left : left + spec.size]
     return tf.ensure_shape(pixels, [spec.size, spec.size, 3])
 
@@ -90,50 +88,21 @@ def _resize(pixels: Any, spec: ImageSpec) -> Any:
     match spec.resize:
         case "shorter-side":
             longest = tf.minimum(height, width) * MAX_ASPECT
-            box = _centre(pixels, tf.minimum(height, longest), tf.minimum(width, longest))
-            return _scale(pixels, box, *_scaled(box, size / tf.minimum(height, width), least=size))
+            box = centre(pixels, tf.minimum(height, longest), tf.minimum(width, longest))
+            return scale(pixels, box, *_scaled(box, size / tf.minimum(height, width), least=size))
         case "crop":
-            return _square(pixels, size)
+            return square(pixels, size)
         case "stretch":
-            return _scale(pixels, (0, 0, height, width), size, size)
+            return scale(pixels, (0, 0, height, width), size, size)
         case "pad":
             box = (0, 0, height, width)
             inner_height, inner_width = _scaled(box, size / tf.maximum(height, width), least=1)
-            inner = _scale(pixels, box, inner_height, inner_width)
+            inner = scale(pixels, box, inner_height, inner_width)
             top, left = (size - inner_height) // 2, (size - inner_width) // 2
             return tf.image.pad_to_bounding_box(inner, top, left, size, size)
 
 
-def _square(pixels: Any, size: int) -> Any:
-    """The largest centre square, resized."""
-    side = tf.minimum(tf.shape(pixels)[0], tf.shape(pixels)[1])
-    return _scale(pixels, _centre(pixels, side, side), size, size)
-
-
-def _centre(pixels: Any, height: Any, width: Any) -> Box:
-    shape = tf.shape(pixels)
-    return (shape[0] - height) // 2, (shape[1] - width) // 2, height, width
-
-
-def _scaled(box: Box, scale: Any, least: int) -> tuple[Any, Any]:
-    sides = tf.round(tf.cast(tf.stack(box[2:]), tf.float64) * scale)
+def _scaled(box: Box, factor: Any, least: int) -> tuple[Any, Any]:
+    sides = tf.round(tf.cast(tf.stack(box[2:]), tf.float64) * factor)
     sides = tf.maximum(tf.cast(sides, tf.int32), least)
     return sides[0], sides[1]
-
-
-def _scale(pixels: Any, box: Box, height: Any, width: Any) -> Any:
-    """Resize what is in a box, as Pillow does: at the box's edge the filter still sees the pixels beyond it.
-
-    `tf.image.resize` of the cropped image would not, and differ there by up to 30 of 255.
-    """
-    corner = tf.cast(tf.stack(box[:2]), tf.float32)
-    scale = tf.cast(tf.stack([height, width]) / tf.stack(box[2:]), tf.float32)
-    resized = tf.raw_ops.ScaleAndTranslate(
-        images=tf.cast(pixels[None], tf.float32),
-        size=tf.stack([height, width]),
-        scale=scale,
-        translation=-corner * scale,
-        kernel_type="triangle",
-        antialias=True,
-    )
-    return tf.cast(tf.round(resized[0]), tf.uint8)

@@ -109,7 +109,8 @@ def distributed(strategy: Any, batches: Any) -> Any:
     """Batches of `models.trainer.input_pipeline`, each where its replica computes."""
     if strategy.num_replicas_in_sync == 1:
         return batches
-    return strategy.distribute_datasets_from_function(lambda _context: batches)
+    # Without an end, hosts needn't ask each other before every batch whether all have one: steps are counted.
+    return strategy.distribute_datasets_from_function(lambda _context: batches.repeat())
 
 
 def _sums(losses: Any, correct: Any, shares: Any) -> Any:

@@ -72,7 +72,7 @@ def scaled_rate(config: TrainConfig, rate: float) -> float:
 def averaged(network: Any, optimizer: Any) -> Iterator[None]:
     """Let a network have the moving average of its weights while the block lasts, if one is kept."""
     inner = getattr(optimizer, "inner_optimizer", optimizer)
-    if not inner.use_ema or not int(inner.iterations):
+    if not inner.use_ema or not int(inner.iterations.numpy()):
         yield
         return
     variables = network.trainable_variables

@@ -5,9 +5,12 @@ layers have Keras' names, so those weights load by name. The head is a global av
 instead of the paper's 4,096 units: it fits any image size, and has a hundredth of the weights.
 """
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from models.trainer.architecture import Architecture, Pretrained
+from pydantic import Field
+
+from models.trainer.architecture import Architecture, ArchitectureOptions, Design
 
 if TYPE_CHECKING:
     import keras
@@ -15,71 +18,88 @@ if TYPE_CHECKING:
 NAME = "vgg16"
 BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 """(channels, convolutions); each block ends by halving the image."""
-IMAGENET_MEAN_BGR = (103.939, 116.779, 123.68)
 PIXEL_DEVIATION = 60.0
 """Of photos' pixels, 0…255, about."""
 FEATURES = "features"
 
 
-def build(num_classes: int, image_size: int, dropout: float = 0.0) -> "keras.Model":
+class Options(ArchitectureOptions):
+    """What VGG16 can be told."""
+
+    batch_norm: bool = Field(
+        default=False,
+        description="Normalize behind each convolution: faster from scratch; without published weights.",
+    )
+
+
+def build(num_classes: int, image_size: int, dropout: float = 0.0, *, batch_norm: bool = False) -> Any:
     """Build the network with fresh weights, in the current dtype policy.
 
     Args:
         num_classes: width of the output: logits, float32 [batch, num_classes].
         image_size: pixels; 32 or more.
         dropout: share of the features that is dropped while training.
+        batch_norm: whether each convolution is normalized before its ReLU.
     """
     import keras
     from keras import layers
 
+    from models.trainer.applications import preprocess, with_head
+
     image = keras.Input((image_size, image_size, 3), dtype="uint8", name="image")
-    x = _preprocess(image)
+    x = preprocess(image, "VGG16")
     for block, (channels, convolutions) in enumerate(BLOCKS, 1):
         for number in range(1, convolutions + 1):
-            name = f"block{block}_conv{number}"
-            weights = _initial(PIXEL_DEVIATION if name == "block1_conv1" else 1.0)
-            x = layers.Conv2D(
-                channels, 3, padding="same", activation="relu", kernel_initializer=weights, name=name
-            )(x)
+            convolution = _normalized if batch_norm else _plain
+            x = convolution(x, channels, f"block{block}_conv{number}")
         x = layers.MaxPooling2D(name=f"block{block}_pool")(x)
-    x = layers.GlobalAveragePooling2D(name=FEATURES)(x)
-    x = layers.Dropout(dropout, name="dropout")(x)
-    return keras.Model(image, layers.Dense(num_classes, dtype="float32", name="logits")(x), name=NAME)
+    base = keras.Model(image, layers.GlobalAveragePooling2D(name=FEATURES)(x))
+    return with_head(base, num_classes, dropout, NAME)
 
 
-def _initial(deviation: float) -> Any:
-    """He's initialization for inputs of a standard deviation, so that activations begin at about 1.
+def _plain(x: Any, channels: int, name: str) -> Any:
+    """A convolution and its ReLU; He's weights for inputs of their deviation, so that activations begin at 1.
 
     With Keras' default, 13 layers of ReLU from scratch don't learn at all; with pixels taken for values of 1,
     the first loss is ten times what guessing gives.
     """
-    from keras import initializers
+    from keras import initializers, layers
 
-    return initializers.VarianceScaling(2.0 / deviation**2, mode="fan_in", distribution="truncated_normal")
-
-
-def _preprocess(image: Any) -> Any:
-    """uint8 RGB to float32 BGR around zero. Always in float32: bfloat16 can't tell 254.3 from 255."""
-    import keras
-    from keras import layers
-
-    x = layers.Rescaling(1.0, dtype="float32", name="to_float")(image)
-    x = keras.ops.flip(x, axis=-1)
-    return layers.Normalization(
-        mean=IMAGENET_MEAN_BGR, variance=(1.0, 1.0, 1.0), dtype="float32", name="subtract_mean"
+    deviation = PIXEL_DEVIATION if name == "block1_conv1" else 1.0
+    weights = initializers.VarianceScaling(2.0 / deviation**2, mode="fan_in", distribution="truncated_normal")
+    return layers.Conv2D(
+        channels, 3, padding="same", activation="relu", kernel_initializer=weights, name=name
     )(x)
 
 
-ARCHITECTURE = Architecture(
-    name=NAME,
-    build=build,
-    features=FEATURES,
-    fine_tune_from="block5",
-    smallest_image=2 ** len(BLOCKS),
-    pretrained=Pretrained(
-        file="vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
-        url="https://storage.googleapis.com/tensorflow/keras-applications/vgg16/"
-        "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
-        md5="6d6bbae143d832006294945121d1f1fc",
-    ),
-)
+def _normalized(x: Any, channels: int, name: str) -> Any:
+    """A convolution, normalized over all replicas' images, and its ReLU."""
+    from keras import layers
+
+    # No bias: the normalization has one.
+    x = layers.Conv2D(channels, 3, padding="same", use_bias=False, kernel_initializer="he_normal", name=name)(
+        x
+    )
+    x = layers.BatchNormalization(synchronized=True, name=f"{name}_bn")(x)
+    return layers.ReLU(name=f"{name}_relu")(x)
+
+
+def _published() -> "keras.Model":
+    import keras
+
+    return keras.applications.VGG16(weights="imagenet", include_top=False)
+
+
+def design(options: Options) -> Design:
+    """The network that the options say."""
+    return Design(
+        build=partial(build, batch_norm=options.batch_norm),
+        features=FEATURES,
+        fine_tune_from="block5",
+        smallest_image=2 ** len(BLOCKS),
+        learning_rate=1e-3 if options.batch_norm else 2e-4,
+        published=None if options.batch_norm else _published,
+    )
+
+
+ARCHITECTURE = Architecture(name=NAME, design=design, options=Options)

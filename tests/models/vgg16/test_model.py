@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.vgg16.model import BLOCKS, FEATURES, build
+from models.vgg16.model import ARCHITECTURE, BLOCKS, FEATURES, Options, build
 
 
 @pytest.fixture(scope="module")
@@ -52,3 +52,14 @@ def test_it_is_flat_and_reloads_without_our_code(
 def test_fresh_weights_keep_activations_near_one(network: Any, images: NDArray[np.uint8]) -> None:
     last = keras.Model(network.input, network.get_layer("block5_conv3").output)(images)
     assert 0.1 < float(np.sqrt(np.mean(np.square(last)))) < 10
+
+
+def test_batch_norm_keeps_fresh_activations_near_one_too(images: NDArray[np.uint8]) -> None:
+    design = ARCHITECTURE.design(Options(batch_norm=True))
+    network = design.build(5, 32, 0.0)
+    names = [layer.name for layer in network.layers]
+    after = names.index("block3_conv2")
+    assert names[after : after + 3] == ["block3_conv2", "block3_conv2_bn", "block3_conv2_relu"]
+    last = keras.Model(network.input, network.get_layer("block5_conv3_relu").output)
+    assert 0.1 < float(np.sqrt(np.mean(np.square(last(images, training=True))))) < 10
+    assert design.published is None

@@ -1,0 +1,10 @@
+"""Train one of Keras' networks on GPUs: `python -m models.keras_applications.train_multi_gpu --help`."""
+
+from contracts.console import run_app
+from models.keras_applications.model import ARCHITECTURE
+from models.trainer.cli import app_for
+
+app = app_for(ARCHITECTURE)
+
+if __name__ == "__main__":
+    run_app(app, "python -m models.keras_applications.train_multi_gpu")

@@ -1,0 +1,10 @@
+"""Train Xception on 0, 1 or more GPUs: `python -m models.xception.train_multi_gpu --help`."""
+
+from contracts.console import run_app
+from models.trainer.cli import app_for
+from models.xception.model import ARCHITECTURE
+
+app = app_for(ARCHITECTURE)
+
+if __name__ == "__main__":
+    run_app(app, "python -m models.xception.train_multi_gpu")

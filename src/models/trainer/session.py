@@ -227,7 +227,7 @@ class Session:
                 raise
             raise StageError(
                 "another host is gone: start all hosts with the same command again, and they carry on from "
-                f"the last saved state ({type(error).__name__}: {error.message.splitlines()[0][:200]})"
+                f"the last saved state ({type(error).__name__})"
             ) from error
 
     def _best(self, folder: RunFolder) -> keras.Model:

@@ -2,13 +2,13 @@
 
 A file appears under its name whole or not at all, so a run can be killed at any moment and goes on from the
 newest one that can be read. An .npz holds `network/000…` and `optimizer/000…` (the variables in their order;
-the optimizer's include the weights' moving average) and `progress` (JSON).
+the optimizer's include the weights' moving average) and `progress` (JSON). Behind the zip stand four bytes,
+the crc32c of all before: the zip's own checksums leave its directory unprotected, where a flipped bit can
+make arrays disappear.
 """
 
-import struct
+import base64
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,15 +26,8 @@ BEST = "best.npz"
 Row = dict[str, int | float]
 """A line of history.csv; whole numbers stay whole through a checkpoint."""
 
-_DAMAGE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    EOFError,
-    KeyError,
-    ValueError,  # no JSON, other fields, no array
-    RuntimeError,  # flags of zip that nothing here sets
-)
+_SEALED = "SGdLxw=="
+"""The crc32c of any file that ends in the crc32c of what comes before."""
 
 
 class Progress(BaseModel):
@@ -69,13 +62,27 @@ class Checkpoints:
         self._uri, self._run, self._keep = uri, run, keep
 
     def save_state(self, progress: Progress, network: Any, optimizer: Any) -> None:
-        """Write where the run is, and remove the oldest state if there are more than are kept."""
-        self._write(f"state-{progress.steps:09d}.npz", progress, network, optimizer)
-        for name in self._states()[self._keep :]:
+        """Write where the run is, and remove the oldest states if there are more than are kept.
+
+        States further than this one are removed as well: they were damaged or another run's, so
+        the run didn't go on from them, and they would stand before its own for ever.
+
+        Raises:
+            StageError: there is no room for it. The states before it stay.
+        """
+        written = f"state-{progress.steps:09d}.npz"
+        self._write(written, progress, network, optimizer)
+        states = self._states()
+        first = states.index(written)
+        for name in (*states[:first], *states[first + self._keep :]):
             storage.delete(storage.join(self._uri, name))
 
     def save_best(self, progress: Progress, network: Any) -> None:
-        """Write the network in place of the best one before."""
+        """Write the network in place of the best one before.
+
+        Raises:
+            StageError: there is no room for it. The one before stays.
+        """
         self._write(BEST, progress, network)
 
     def load_state(self) -> Checkpoint | None:
@@ -90,9 +97,10 @@ class Checkpoints:
                 checkpoint = self._read(name)
             except StageError as error:
                 damage = error
-                log("falling back to the checkpoint before", why=str(error))
+                log("falling back to the state before", why=str(error))
                 continue
-            return checkpoint if checkpoint.progress.run == self._run else None
+            if checkpoint.progress.run == self._run:
+                return checkpoint
         if damage:
             raise damage
         return None
@@ -121,8 +129,17 @@ class Checkpoints:
         if optimizer is not None:
             arrays |= {f"optimizer/{i:04d}": value for i, value in enumerate(_values(optimizer))}
         arrays["progress"] = np.frombuffer(progress.model_dump_json().encode(), np.uint8)
-        with storage.writing(storage.join(self._uri, name)) as path, path.open("wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
+        uri = storage.join(self._uri, name)
+        try:
+            with storage.writing(uri) as path:
+                with path.open("wb") as file:
+                    np.savez(file, allow_pickle=False, **arrays)
+                _seal(path)
+        except OSError as error:
+            raise StageError(
+                f"{uri} can't be written ({error.strerror or error}): make room, and the same command goes on "
+                "from the state that was saved before"
+            ) from error
 
     def _read(self, name: str) -> Checkpoint:
         uri = storage.join(self._uri, name)
@@ -131,13 +148,12 @@ class Checkpoints:
             if storage.is_remote(uri):
                 path = Path(folder, name)
                 storage.download(uri, path)
-            try:
-                return _read(path)
-            except _DAMAGE as error:
+            if storage.checksum(path) != _SEALED:
                 raise StageError(
-                    f"the checkpoint {uri} is damaged ({type(error).__name__}): choose another --output, or "
+                    f"the checkpoint {uri} is damaged (its crc32c is wrong): choose another --output, or "
                     "delete the folder's state-*.npz and best.npz, and the same command begins this run anew"
-                ) from error
+                )
+            return _read(path)
 
 
 def restore(target: Any, values: Sequence[NDArray[Any]]) -> None:
@@ -157,9 +173,13 @@ def _values(source: Any) -> list[NDArray[Any]]:
     return [np.asarray(variable.numpy()) for variable in source.variables]
 
 
+def _seal(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(base64.b64decode(storage.checksum(path))[::-1])
+
+
 def _read(path: Path) -> Checkpoint:
-    # Opened here, since NumPy leaves a damaged file open.
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+    with np.load(path, allow_pickle=False) as arrays:
         names = sorted(arrays.files)
         return Checkpoint(
             Progress.model_validate_json(arrays["progress"].tobytes()),

@@ -3,7 +3,7 @@
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -35,7 +35,11 @@ class Interruption:
 
     @contextmanager
     def awaited(self) -> Iterator[None]:
-        """Keep the first signal that comes while the block lasts; a second is what it always was."""
+        """Keep the first signal that comes while the block lasts; a second is what it always was.
+
+        Raises:
+            KeyboardInterrupt, Terminated: one came so late that the block ended without having asked.
+        """
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -45,11 +49,15 @@ class Interruption:
             yield
         finally:
             self._put_back()
+        if self.asked:
+            self.stop()
 
     def _keep(self, number: int, _frame: FrameType | None) -> None:
         self._signal = number
         self._put_back()
-        log("stopping: the state is saved after this step; once more stops at once without")
+        # What was interrupted may be a write to standard error: then another can't begin.
+        with suppress(RuntimeError):
+            log("stopping: the state is saved after this step; once more stops at once without")
 
     def _put_back(self) -> None:
         while self._before:

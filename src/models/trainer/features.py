@@ -72,7 +72,7 @@ class FrozenBase:
             table, labels = self._computed(split, view)
             return Features([table]), labels
         folder.mkdir(parents=True, exist_ok=True)
-        parts = [self._filed(part, view, folder) for part in _single(split)]
+        parts = [self._filed(part, view, folder, first) for first, part in _single(split)]
         return Features([table for table, _ in parts]), np.concatenate([labels for _, labels in parts])
 
     def bytes(self, images: int) -> int:
@@ -87,18 +87,18 @@ class FrozenBase:
         return digest.hexdigest()
 
     def _filed(
-        self, shard: SplitShards, view: Epoch | None, folder: Path
+        self, shard: SplitShards, view: Epoch | None, folder: Path, first: int
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         name = f"{Path(shard.paths[0]).stem}-view{view.number if view else 0}"
         files = folder / f"{name}.labels.npy", folder / f"{name}.features.npy"
         if not files[1].exists():
-            table, labels = self._computed(shard, view)
+            table, labels = self._computed(shard, view, first)
             _write(files[0], labels)
             _write(files[1], table)
         return np.load(files[1], mmap_mode="r"), np.load(files[0])
 
     def _computed(
-        self, split: SplitShards, view: Epoch | None
+        self, split: SplitShards, view: Epoch | None, first: int = 0
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         local = self.strategy.experimental_local_results
         forward = tf.function(
@@ -110,7 +110,8 @@ class FrozenBase:
             images, labels, shares = next(iterator)
             return self.strategy.run(forward, (images,)), labels, shares
 
-        iterator = iter(distributed(self.strategy, evaluation(split, self.pixels, self.batches, view)))
+        images = evaluation(split, self.pixels, self.batches, view, first)
+        iterator = iter(distributed(self.strategy, images))
         tables, ids = [], []
         steps = range(self.batches.steps(split.examples))
         for _ in progress(steps, total=len(steps), what="computing the frozen base's features", unit="batch"):
@@ -141,6 +142,9 @@ def forget(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _single(split: SplitShards) -> Iterator[SplitShards]:
+def _single(split: SplitShards) -> Iterator[tuple[int, SplitShards]]:
+    """Each shard alone, with the number of its first image."""
+    first = 0
     for path, count in zip(split.paths, split.counts, strict=True):
-        yield SplitShards((path,), (count,))
+        yield first, SplitShards((path,), (count,))
+        first += count

@@ -72,13 +72,13 @@ class Fit:
             KeyboardInterrupt, Terminated: it was interrupted; the state is saved.
             StageError: the loss is no number any more.
         """
-        with self._interruption.awaited():
-            for number, phase in enumerate(plan):
-                if reached.phase == number and not self._finished(phase, reached):
-                    reached = self._phase(phase, reached, optimizer_values)
-                if reached.phase == number:
-                    reached = reached.model_copy(update={"phase": number + 1, "epoch": 0})
-                    optimizer_values = ()
+        for number, phase in enumerate(plan):
+            if reached.phase == number and not self._finished(phase, reached):
+                reached = self._phase(phase, reached, optimizer_values)
+            if reached.phase == number:
+                self._phases.forget()
+                reached = reached.model_copy(update={"phase": number + 1, "epoch": 0})
+                optimizer_values = ()
         return reached
 
     def _phase(self, phase: Phase, reached: Progress, optimizer_values: Sequence[Any]) -> Progress:
@@ -98,9 +98,10 @@ class Fit:
         if optimizer_values:
             restore(optimizer, optimizer_values)
         training = Training(phase, task, optimizer, train, measure)
-        while not self._finished(phase, reached):
-            reached = self._epoch(training, reached)
-        task.close()
+        # What comes before takes long where it computes features, and holds nothing that must be saved.
+        with self._interruption.awaited():
+            while not self._finished(phase, reached):
+                reached = self._epoch(training, reached)
         return reached
 
     def _finished(self, phase: Phase, reached: Progress) -> bool:

@@ -137,9 +137,15 @@ def training_steps(split: SplitShards, batches: Batches, *, own_files: bool = Fa
     return batches.steps(split.examples)
 
 
-def evaluation(split: SplitShards, pixels: Pixels, batches: Batches, view: Epoch | None = None) -> Any:
-    """A pass over a split in the shards' order: each image's centre square, or a view as training has it."""
-    data = _parts(tf.data.TFRecordDataset(list(split.paths), buffer_size=READ_BYTES), batches)
+def evaluation(
+    split: SplitShards, pixels: Pixels, batches: Batches, view: Epoch | None = None, first: int = 0
+) -> Any:
+    """A pass over a split in the shards' order: each image's centre square, or a view as training has it.
+
+    Where the split is a part of another, `first` is the number that its first image has there: views follow
+    from an image's number.
+    """
+    data = _parts(tf.data.TFRecordDataset(list(split.paths), buffer_size=READ_BYTES), batches, first)
     return _prepared(data, pixels, batches, view)
 
 
@@ -210,16 +216,16 @@ def _read_shuffled(split: SplitShards, epoch: Epoch) -> Any:
     return data.shuffle(epoch.shuffle_buffer, seed=epoch.order)
 
 
-def _parts(data: Any, batches: Batches) -> Any:
+def _parts(data: Any, batches: Batches, first: int = 0) -> Any:
     """Elements to this host's part of each global batch: (elements, their numbers, their shares)."""
-    first = batches.host * batches.of_host
-    place = tf.range(first, first + batches.of_host, dtype=tf.int64)
+    begin = batches.host * batches.of_host
+    place = tf.range(begin, begin + batches.of_host, dtype=tf.int64)
 
     def part(batch: Any, elements: Any) -> tuple[Any, Any, Any]:
         real = tf.shape(elements, tf.int64)[0]
         chosen = place % real
         shares = tf.where(place < real, 1.0 / tf.cast(real, tf.float32), 0.0)
-        return tf.gather(elements, chosen), batch * batches.images + chosen, shares
+        return tf.gather(elements, chosen), first + batch * batches.images + chosen, shares
 
     return data.batch(batches.images).enumerate().map(part)
 

@@ -1,5 +1,6 @@
 """The phases of a run: one from scratch, or the new head first and then the end of the base with it."""
 
+import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from models.trainer.input_pipeline import Batches, Epoch, Pixels, SplitShards
 from models.trainer.objective import Objective, balanced
 from models.trainer.optimizers import scaled_rate
 from models.trainer.precision import feature_precision, policy
+from models.trainer.shards import digest_of
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,6 @@ class Task:
     """(the epoch's number, batches that are done) to the rest of its batches."""
     validation: Callable[[], Any]
     validation_steps: int
-    close: Callable[[], None] = lambda: None
-    """Remove what was only needed for it."""
 
 
 class Phases:
@@ -87,6 +87,16 @@ class Phases:
             data.batches.steps(data.index.examples("val")),
         )
 
+    def forget(self) -> None:
+        """Remove features that were kept in files, also by a process that was killed behind it."""
+        forget(self._kept)
+
+    @property
+    def _kept(self) -> Path:
+        """The folder for features of this configuration and these images; found again after a kill."""
+        told = self._config.model_dump_json() + digest_of(self._data.index)
+        return self._data.cache / "features" / hashlib.sha256(told.encode()).hexdigest()[:16]
+
     def _head_task(self) -> Task:
         """The base doesn't change, so what it makes of each view of an image is computed once."""
         base, head = self._halves()
@@ -94,7 +104,7 @@ class Phases:
         images = data.index.examples("train") * self._config.feature_views + data.index.examples("val")
         folder = None
         if not fit_into_memory(base.bytes(images)):
-            folder = data.cache / "features" / base.digest()[:16]
+            folder = self._kept / base.digest()[:16]
         views = [self._features(base, "train", view, folder) for view in range(self._config.feature_views)]
         val, val_labels = self._features(base, "val", 0, folder)
         seconds = round(time.perf_counter() - began, 2)
@@ -111,7 +121,6 @@ class Phases:
             training,
             lambda: input_pipeline.features(val, val_labels, data.batches),
             data.batches.steps(data.index.examples("val")),
-            close=lambda: forget(folder) if folder else None,
         )
 
     def _halves(self) -> tuple[FrozenBase, keras.Model]:

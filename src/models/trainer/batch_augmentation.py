@@ -40,22 +40,21 @@ def augment_batch(images: Any, targets: Any, augment: Augmentation, seed: Any) -
 
 def _mix_up(images: Any, targets: Any, alpha: float, seed: Any) -> tuple[Any, Any]:
     layer = _layer("MixUp", alpha=alpha)
-    return _apply(layer, images, targets, layer.get_random_transformation(images, seed=Seeds(seed)))
+    mixture = layer.get_random_transformation(images, seed=Seeds(seed))
+    pixels = to_pixels(layer.transform_images(images, mixture))
+    return tf.ensure_shape(pixels, images.shape), layer.transform_labels(targets, mixture)
 
 
 def _cut_mix(images: Any, targets: Any, alpha: float, seed: Any) -> tuple[Any, Any]:
     layer = _layer("CutMix", factor=(alpha, alpha))
     mixture = layer.get_random_transformation(images, seed=Seeds(seed))
+    mask = mixture["batch_masks"]
+    # Pasted here, for Keras would turn the batch into float32 to do it.
+    pixels = tf.where(mask, tf.gather(images, mixture["permutation_order"]), images)
     # The share of whole pixels, where Keras takes that of the rectangle before it meets their grid: on small
     # images they differ by several points.
-    cut = tf.cast(mixture["batch_masks"][..., 0], tf.float32)
-    mixture["mix_weight"] = 1 - tf.reduce_mean(cut, axis=[1, 2])
-    return _apply(layer, images, targets, mixture)
-
-
-def _apply(layer: Any, images: Any, targets: Any, mixture: Any) -> tuple[Any, Any]:
-    mixed = to_pixels(layer.transform_images(images, mixture))
-    return tf.ensure_shape(mixed, images.shape), layer.transform_labels(targets, mixture)
+    mixture["mix_weight"] = 1 - tf.reduce_mean(tf.cast(mask[..., 0], tf.float32), axis=[1, 2])
+    return tf.ensure_shape(pixels, images.shape), layer.transform_labels(targets, mixture)
 
 
 @functools.cache

@@ -1,6 +1,11 @@
-"""Who is told how a run goes: TensorBoard, and Weights & Biases (`models.trainer.wandb_run`)."""
+"""Who is told how a run goes: TensorBoard, and Weights & Biases (`models.trainer.wandb_run`).
 
-from collections.abc import Mapping, Sequence
+A run may be killed at any moment and go on in another process, and the state with its history is saved before
+anybody is told. So a tracker looks at what it was told by earlier processes: `begin` tells the epochs that it
+missed, and an epoch that was told is not told again, though it may be computed again.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,6 +16,9 @@ from models.trainer.checkpoints import Row
 
 class Tracker(Protocol):
     """Something that shows a run."""
+
+    def begin(self, history: Sequence[Row]) -> None:
+        """The run goes on behind these epochs ([] at its start): those that weren't told are."""
 
     def epoch(self, row: Row) -> None:
         """An epoch is over: a row of the history."""
@@ -26,10 +34,16 @@ class Tracker(Protocol):
 
 
 class TensorBoard:
-    """Event files in a folder."""
+    """Event files in a folder: one a process, beside those of earlier processes."""
 
     def __init__(self, folder: Path) -> None:
+        self._told = set(_told(folder))
         self._writer = tf.summary.create_file_writer(str(folder))
+
+    def begin(self, history: Sequence[Row]) -> None:
+        """Write the epochs that no earlier file holds whole."""
+        for row in history:
+            self.epoch(row)
 
     def epoch(self, row: Row) -> None:
         """Write each measure at the epoch's number."""
@@ -49,5 +63,24 @@ class TensorBoard:
     def _write(self, values: Mapping[str, float], step: int) -> None:
         with self._writer.as_default(step):
             for name, value in values.items():
-                tf.summary.scalar(name, value)
+                if (name, step) not in self._told:
+                    tf.summary.scalar(name, value)
+                    self._told.add((name, step))
         self._writer.flush()
+
+
+def _told(folder: Path) -> Iterator[tuple[str, int]]:
+    """Give the tag and the step of each value in a folder's event files."""
+    for path in sorted(folder.glob("*.tfevents.*")):
+        for event in _events(path):
+            for value in event.summary.value:
+                yield value.tag, event.step
+
+
+def _events(path: Path) -> Iterator[Any]:
+    """Read a file up to where a process was killed while it wrote: TensorBoard reads as far."""
+    try:
+        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+            yield tf.compat.v1.Event.FromString(record)
+    except tf.errors.DataLossError:
+        return

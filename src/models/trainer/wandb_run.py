@@ -1,24 +1,34 @@
 """A run in Weights & Biases. It must not end the training: what fails there is logged, and that is all.
 
-Offline nothing touches the network; `wandb sync` sends the run's folder later. The key comes from the
+Offline nothing touches the network; `wandb sync <run folder>/wandb` sends it later. The key comes from the
 environment (WANDB_API_KEY) or a mounted file (WANDB_API_KEY_FILE), never from an argument.
+
+A step of W&B's history is an epoch's number, and W&B takes steps in rising order only, giving one that comes
+again the next free number. So nothing is told twice: online the service says how far it has come, offline
+the files of earlier processes do (`models.trainer.wandb_parts`).
 """
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
-from contracts import storage
-from contracts.bundle import ModelBundle
 from contracts.console import log
+from contracts.dataset import ShardIndex
 from contracts.errors import InputError
+from models.trainer import wandb_artifacts, wandb_parts, wandb_service
 from models.trainer.checkpoints import Row
 from models.trainer.config import Execution
 from models.trainer.run_folder import Run
 
 Mode = Literal["online", "offline", "off"]
+
+PATIENCE: Final = {"init_timeout": 30.0, "finish_timeout": 90.0}
+"""Seconds for W&B's service at the start of a process and, with the bundle to send, at its end;
+WANDB_INIT_TIMEOUT and WANDB_FINISH_TIMEOUT stand in for them."""
+FLUSH: Final = 1.0
+"""Seconds after which what was told is in the run's folder; wandb's own 15 are many epochs of a small run."""
 
 
 def wandb_mode(wanted: str) -> Mode:
@@ -41,7 +51,7 @@ def wandb_mode(wanted: str) -> Mode:
 
 
 def start(
-    run: Run, name: str, execution: Execution, folder: Path, class_names: Sequence[str]
+    run: Run, name: str, execution: Execution, folder: Path, *, index: ShardIndex, data_uri: str
 ) -> "WandbRun | None":
     """Begin the run in W&B, or go on with it; None where it is off or doesn't start.
 
@@ -49,8 +59,9 @@ def start(
         run: its id and settings.
         name: what people call it.
         execution: the mode and the project.
-        folder: where `wandb/` is made.
-        class_names: the index is the label.
+        folder: where `wandb/` is made; it holds what earlier processes left there.
+        index: of the data set, which the run is said to use.
+        data_uri: the data set's folder.
     """
     mode = wandb_mode(execution.wandb)
     if mode == "off":
@@ -61,13 +72,19 @@ def start(
     attempts: list[Literal["online", "offline"]] = ["online", "offline"] if mode == "online" else ["offline"]
     for attempt in attempts:
         with _harmless(f"start {attempt}"):
-            return WandbRun(_init(run, name, execution, folder, attempt), class_names)
+            earlier = wandb_parts.mend(folder, run.id)
+            started = WandbRun(_init(run, name, execution, folder, attempt), earlier, index.class_names)
+            started.use(index, run.index_digest, data_uri)
+            return started
+        with _harmless("end its process"):  # which takes the run for begun, and wouldn't begin it offline
+            wandb_service.end(1)
     return None
 
 
 def _init(run: Run, name: str, execution: Execution, folder: Path, mode: Literal["online", "offline"]) -> Any:
     import wandb
 
+    patience = {key: value for key, value in PATIENCE.items() if f"WANDB_{key.upper()}" not in os.environ}
     return wandb.init(
         project=execution.wandb_project,
         id=run.id,
@@ -76,15 +93,30 @@ def _init(run: Run, name: str, execution: Execution, folder: Path, mode: Literal
         mode=mode,
         dir=str(folder),
         config=run.config | {"architecture": run.architecture},
-        settings=wandb.Settings(console="off", silent=True, init_timeout=60),
+        settings=wandb.Settings(
+            console="off",
+            silent=True,
+            finish_timeout_raises=True,
+            # A table is a file of the run then, and found wherever the run's folder has gone.
+            allow_offline_artifacts=False,
+            x_transaction_log_flush_interval=FLUSH,
+            **patience,
+        ),
     )
 
 
 class WandbRun:
     """A run that W&B knows of."""
 
-    def __init__(self, run: Any, class_names: Sequence[str]) -> None:
+    def __init__(self, run: Any, earlier: Sequence[wandb_parts.Part], class_names: Sequence[str]) -> None:
         self._run, self._class_names = run, list(class_names)
+        self._last_epoch = 0
+        if self.online:
+            self._told = run.starting_step - 1
+            for part in filter(wandb_parts.is_offline, earlier):
+                wandb_parts.set_aside(part)  # what it tells is told now, and would come too late
+        else:
+            self._told = max((part.last_step for part in earlier), default=0)
 
     @property
     def folder(self) -> Path:
@@ -96,13 +128,24 @@ class WandbRun:
         """Whether it is sent as it goes."""
         return not self._run.offline
 
+    def use(self, index: ShardIndex, digest: str, uri: str) -> None:
+        """Say which data set goes into the run."""
+        with _harmless("log the data set"):
+            self._send(wandb_artifacts.dataset(index, digest, uri), used=True)
+
+    def begin(self, history: Sequence[Row]) -> None:
+        """Log the epochs that W&B doesn't have."""
+        for row in history:
+            self.epoch(row)
+
     def epoch(self, row: Row) -> None:
         """Log an epoch's measures at its number."""
+        self._last_epoch = int(row["epoch"])
         with _harmless("log an epoch"):
-            self._run.log(row, step=int(row["epoch"]))
+            self._log(row, self._last_epoch)
 
     def result(self, metrics: Mapping[str, float], labels: Sequence[int], predicted: Sequence[int]) -> None:
-        """Put the test split's measures into the summary, with the confusion matrix."""
+        """Put the test split's measures into the summary, and the confusion matrix behind the last epoch."""
         import wandb
 
         with _harmless("log the result"):
@@ -110,28 +153,36 @@ class WandbRun:
             chart = wandb.plot.confusion_matrix(
                 y_true=list(labels), preds=list(predicted), class_names=self._class_names
             )
-            self._run.log({"confusion_matrix": chart})
+            self._log({"confusion_matrix": chart}, self._last_epoch + 1)
 
     def bundle(self, uri: str) -> None:
-        """Log the bundle as an artifact: its files where they are sent at once, else a reference to it."""
-        import wandb
-
+        """Log the bundle as an artifact."""
         with _harmless("log the bundle"):
-            bundle = ModelBundle.read(uri)
-            metadata = {"dataset": bundle.dataset, "dataset_digest": bundle.dataset_digest, **bundle.metrics}
-            artifact = wandb.Artifact(self._run.id, type="model", metadata=metadata)
-            if self.online and not storage.is_remote(uri):
-                for name in (*bundle.names(), ModelBundle.file_name):
-                    artifact.add_file(str(Path(uri, name)), name=name)
-            else:
-                where = uri if storage.is_remote(uri) else Path(uri).resolve().as_uri()
-                artifact.add_reference(where, checksum=False)
-            self._run.log_artifact(artifact)
+            self._send(wandb_artifacts.model(self._run.id, uri), used=False)
 
     def close(self, *, failed: bool) -> None:
         """End this process' part of the run."""
-        with _harmless("finish"):
-            self._run.finish(exit_code=int(failed))
+        later = {"to_send_the_rest": f"wandb sync --include-online {self.folder}"} if self.online else {}
+        with _harmless("finish", **later):
+            wandb_service.end(int(failed), self._run, self._run.settings.finish_timeout)
+
+    def _log(self, row: Mapping[str, Any], step: int) -> None:
+        if step > self._told:
+            self._run.log(dict(row), step=step, commit=True)  # else it waits for the next step
+            self._told = step
+
+    def _send(self, artifact: Any, *, used: bool) -> None:
+        # `use_artifact` refuses to work offline, and online it and `log_artifact` wait for the service.
+        artifact.finalize()
+        self._run._interface.publish_artifact(
+            self._run,
+            artifact,
+            aliases=["latest"],
+            tags=None,
+            finalize=True,
+            is_user_created=used,  # else it counts as made by the run
+            use_after_commit=used,
+        )
 
 
 def _key_from_file() -> str | None:
@@ -148,8 +199,9 @@ def _key_from_file() -> str | None:
 
 
 @contextmanager
-def _harmless(what: str) -> Iterator[None]:
+def _harmless(what: str, **more: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # noqa: BLE001 - whatever W&B raises, the training is worth more
-        log("W&B failed; training goes on", trying_to=what, error=f"{type(error).__name__}: {error}")
+        failure = f"{type(error).__name__}: {error}"
+        log("W&B failed; training goes on", trying_to=what, error=failure, **more)

@@ -4,9 +4,9 @@
 #   DATASET      a name of data/sources, a folder, an archive, an http(s) or gs:// URI     [digits]
 #   ROOT         where everything goes: a folder or gs://bucket/prefix        [data; docker: gs://chrysalis]
 #   RUN          local, docker or vertex                                                   [local]
-#   MODEL        the architecture: a folder of src/models                                  [vgg16]
+#   MODEL        the architecture: cnn, keras_applications, vgg16 or xception              [vgg16]
 #   RUN_ID       the training run's name                                                   [MODEL]
-#   GPU          how many GPUs train                                                       [what the host has]
+#   GPU          how many GPUs train, or all                                               [what the host has]
 #   ARGS         further options of the stage; of train, for pipeline and demo
 #   VERTEX_ARGS  further options of the submission, such as --dry-run or --spot
 
@@ -88,7 +88,7 @@ train-local: $(SETUP)
 # In containers; docker-compose.yml says what the variables are. A local data set is mounted.
 LOCAL_DATASET := $(shell test -e "$(DATASET)" && realpath -- "$(DATASET)")
 BUCKET := $(firstword $(subst /, ,$(ROOT:gs://%=%)))
-COMPOSE = CONTAINER_USER=$$(id -u):$$(id -g) NAME=$(NAME) ROOT=$(ROOT) BUCKET=$(BUCKET) RUN_ID=$(RUN_ID) GPU=$(GPU) GIT_COMMIT=$(shell git rev-parse HEAD 2>/dev/null) \
+COMPOSE = CONTAINER_USER=$$(id -u):$$(id -g) NAME=$(NAME) ROOT=$(ROOT) BUCKET=$(BUCKET) MODEL=$(MODEL) RUN_ID=$(RUN_ID) GPU=$(GPU) GIT_COMMIT=$(shell git rev-parse HEAD 2>/dev/null) \
 	$(if $(LOCAL_DATASET),DATASETS="$$(dirname "$(LOCAL_DATASET)")" DATASET="/datasets/$$(basename "$(LOCAL_DATASET)")",DATASET="$(DATASET)") \
 	ARGS="$(call extra,$*)" docker compose
 .PHONY: $(STAGES:%=%-docker) serve-docker

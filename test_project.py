@@ -17,6 +17,8 @@ import yaml
 ROOT = Path(__file__).parent
 SRC = ROOT / "src"
 
+MODELS = ["cnn", "keras_applications", "vgg16", "xception"]
+
 # Folder → what it may import besides itself. The whole table: a folder that isn't here fails.
 MAY_IMPORT = {
     "contracts": set(),
@@ -24,7 +26,7 @@ MAY_IMPORT = {
     "datapipeline.download": {"contracts"},
     "datapipeline.records": {"contracts", "imaging"},
     "models.trainer": {"contracts", "imaging"},
-    "models.vgg16": {"contracts", "imaging", "models.trainer"},
+    **{f"models.{model}": {"contracts", "imaging", "models.trainer"} for model in MODELS},
     "serving": {"contracts", "imaging"},
     "vertex": {"contracts"},
 }
@@ -35,15 +37,17 @@ IMAGES = {
         "datapipeline/records",
         ["datapipeline.records.process", "datapipeline.records.build_records"],
     ),
-    "vgg16": ("models/vgg16", ["models.vgg16.train_multi_gpu", "models.trainer.evaluate"]),
+    **{
+        model: (f"models/{model}", [f"models.{model}.train_multi_gpu", "models.trainer.evaluate"])
+        for model in MODELS
+    },
     "serving": ("serving", ["serving", "serving.predict"]),
 }
-# Stage → the module that it runs, on the host and as its image's entry point.
+# Stage → the module that it runs, on the host and as its image's entry point. `train` has one for each model.
 STAGES = {
     "download": "datapipeline.download.dataloader",
     "process": "datapipeline.records.process",
     "records": "datapipeline.records.build_records",
-    "train": "models.vgg16.train_multi_gpu",
 }
 
 
@@ -114,19 +118,40 @@ def run_make(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_is_the_same_in_make_compose_and_its_dockerfile(stage):
-    module = STAGES[stage]
+@pytest.mark.parametrize(
+    ("stage", "module", "model"),
+    [
+        *((stage, module, MODELS[0]) for stage, module in STAGES.items()),
+        *(("train", f"models.{model}.train_multi_gpu", model) for model in MODELS),
+    ],
+)
+def test_a_stage_is_the_same_in_make_compose_and_its_dockerfile(stage, module, model):
     says = {
         "local": f"-m {module} ",
         "docker": f"run --rm --build {stage}\n",
         "vertex": f"vertex submit {stage} ",
     }
     for run, command in says.items():
-        recipe = run_make("-n", stage, f"RUN={run}", "ROOT=gs://bucket", "GPU=0")
+        recipe = run_make("-n", stage, f"RUN={run}", f"MODEL={model}", "ROOT=gs://bucket", "GPU=0")
         assert command in recipe.stdout, recipe.stderr
     service = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"][stage]
-    assert f'ENTRYPOINT ["python", "-m", "{module}"]' in (ROOT / service["build"]["dockerfile"]).read_text()
+    dockerfile = ROOT / service["build"]["dockerfile"].replace("${MODEL:-vgg16}", model)
+    assert f'ENTRYPOINT ["python", "-m", "{module}"]' in dockerfile.read_text()
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_architectures_have_containers_that_differ_in_their_names_alone(model):
+    for name in ("Dockerfile", "Pipfile", "Pipfile.lock", "train_multi_gpu.py"):
+        ours, theirs = ((SRC / "models" / each / name).read_text() for each in (model, "vgg16"))
+        # Sorted, as imports are by name.
+        assert sorted(ours.replace(model, "vgg16").splitlines()) == sorted(theirs.splitlines())
+
+
+@pytest.mark.parametrize(("gpu", "service"), [("0", "train"), ("1", "train-cuda"), ("all", "train-cuda")])
+def test_docker_trains_on_gpus_where_any_are_asked_for(gpu, service):
+    recipe = run_make("-n", "train", "RUN=docker", "MODEL=cnn", f"GPU={gpu}").stdout
+    assert f"run --rm --build {service}\n" in recipe
+    assert f" MODEL=cnn RUN_ID=cnn GPU={gpu} " in recipe
 
 
 def read_lock(pipfile: Path) -> dict[str, dict[str, dict[str, object]]]:
@@ -168,7 +193,9 @@ def test_locks_agree_with_the_hosts_and_name_no_index(pipfile):
 
 def test_help_lists_the_targets():
     listed = run_make("help").stdout
-    assert all(f"make {target} " in listed for target in [*STAGES, "demo", "pipeline", "serve", "test"])
+    targets = [*STAGES, "train", "demo", "pipeline", "serve", "test"]
+    assert all(f"make {target} " in listed for target in targets)
+    assert f"{', '.join(MODELS[:-1])} or {MODELS[-1]} " in listed
 
 
 def test_a_wrong_run_is_one_clear_line():

@@ -17,7 +17,8 @@ from datapipeline.records.build_records import BuildConfig, build_records
 from datapipeline.records.process import ProcessConfig, process
 
 ROOT = Path(__file__).parents[2]
-SERVICES = ["storage", "download", "process", "records", "train", "serving"]
+SERVICES = ["storage", "download", "process", "records", "serving"]
+MODELS = ["cnn", "keras_applications", "vgg16", "xception"]
 PATIENCE_S = 240
 
 T = TypeVar("T")
@@ -81,7 +82,9 @@ def compose(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compose]:
 def images(engine: docker.DockerClient, compose: Compose) -> dict[str, Image]:
     """Every image, by its name behind the slash; built with a key lying about that none may hold."""
     compose("--profile", "*", "build", *SERVICES, WANDB_API_KEY=compose.key)
-    names = ["emulator", "download", "process", "records", "vgg16", "serving"]
+    for model in MODELS:
+        compose("--profile", "*", "build", "train", WANDB_API_KEY=compose.key, MODEL=model)
+    names = ["emulator", "download", "process", "records", "serving", *MODELS]
     return {name: engine.images.get(f"chrysalis/{name}") for name in names}
 
 

@@ -7,7 +7,8 @@ import pytest
 
 pytestmark = pytest.mark.containers
 
-MEGABYTES = {"download": 300, "process": 450, "records": 450, "vgg16": 2000, "serving": 450}
+MODELS = ["cnn", "keras_applications", "vgg16", "xception"]
+MEGABYTES = {"download": 300, "process": 450, "records": 450, "serving": 450} | dict.fromkeys(MODELS, 2000)
 
 
 @pytest.mark.parametrize("name", MEGABYTES)

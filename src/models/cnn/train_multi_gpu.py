@@ -1,4 +1,4 @@
-"""Train the small baselines on 0, 1 or more GPUs: `python -m models.cnn.train_multi_gpu --help`."""
+"""Train cnn on 0 to N GPUs: `python -m models.cnn.train_multi_gpu --help`."""
 
 from contracts.console import run_app
 from models.cnn.model import ARCHITECTURE

@@ -1,4 +1,4 @@
-"""Train one of Keras' networks on GPUs: `python -m models.keras_applications.train_multi_gpu --help`."""
+"""Train keras_applications on 0 to N GPUs: `python -m models.keras_applications.train_multi_gpu --help`."""
 
 from contracts.console import run_app
 from models.keras_applications.model import ARCHITECTURE

@@ -1,4 +1,4 @@
-"""Train VGG16 on 0, 1 or more GPUs: `python -m models.vgg16.train_multi_gpu --help`."""
+"""Train vgg16 on 0 to N GPUs: `python -m models.vgg16.train_multi_gpu --help`."""
 
 from contracts.console import run_app
 from models.trainer.cli import app_for

@@ -160,7 +160,7 @@ def _repeated(strategy: Any, replica_step: Callable[[Any, Any, Any], Any]) -> St
 
     def call(iterator: Any, steps: int, request: float = 0.0) -> Totals:
         totals, waited = run(iterator, tf.constant(steps), tf.constant(request))
-        return Totals(*map(float, totals.numpy()), float(waited))
+        return Totals._make((*totals.numpy().tolist(), float(waited)))
 
     return call
 

@@ -37,11 +37,12 @@ class TrainConfig(BaseModel):
         description="Parts in which a device computes its share of a batch, one after the other: a large "
         "batch in less memory, with the same gradients.",
     )
-    learning_rate: PositiveFloat | None = Field(
-        default=None, description="Highest rate; by default the architecture's."
+    learning_rate: float | None = Field(
+        default=None, gt=0, description="Highest rate; by default the architecture's."
     )
-    reference_batch_size: PositiveInt | None = Field(
+    reference_batch_size: int | None = Field(
         default=None,
+        gt=0,
         description="Scale the learning rates by --batch-size over this. By default they are as given.",
     )
     weights: str = Field(
@@ -162,8 +163,9 @@ class Execution(BaseModel):
         pattern=rf"^(\d+|{ALL})$",
         description="GPUs of this host to train on: a number, or all; 0: the CPU.",
     )
-    replica_batch_size: PositiveInt | None = Field(
+    replica_batch_size: int | None = Field(
         default=None,
+        gt=0,
         description="Images a step on each device, in place of --batch-size: the global batch is this times "
         "the devices of all hosts.",
     )

@@ -44,6 +44,9 @@ class Augmentation:
         return self.mixup > 0 or self.cutmix > 0
 
 
+# AutoGraph, where Python has it, would convert Keras' code too: seconds for every data set, and nothing in it
+# needs that.
+@tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
 def decode(encoded: Any, size: int, augment: Augmentation, seed: Any, record_size: int | None = None) -> Any:
     """Decode a training image and augment it, but for what mixes images.
 

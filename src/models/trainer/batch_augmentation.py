@@ -11,6 +11,7 @@ from models.trainer.distortions import to_pixels
 from models.trainer.random_seeds import Seeds, derived, eagerly
 
 
+@tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]  # as in `decode`
 def augment_batch(images: Any, targets: Any, augment: Augmentation, seed: Any) -> tuple[Any, Any]:
     """Mix images with others of the batch; with both mixup and cutmix, a batch gets one of them.
 

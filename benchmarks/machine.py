@@ -3,6 +3,7 @@
 import os
 import platform
 import subprocess
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,28 +21,35 @@ print(" · ".join([f"Python {platform.python_version()}", *versions]))
 
 
 def describe() -> str:
-    """A table of the processor, the system and the versions."""
+    """A table of the processor, the system and the versions of the data stages and their peers."""
     ours = ("pillow", "cykooz.resizer", "numpy", "google-crc32c", "protobuf", "pydantic")
     turbo = features.version_feature("libjpeg_turbo") or "none"
     peers = subprocess.run(
         [PEERS / "python", "-c", PEERS_VERSIONS], capture_output=True, text=True, check=True
     ).stdout.strip()
-    rows = [
-        ["CPU", f"{_field('/proc/cpuinfo', 'model name')}, {len(os.sched_getaffinity(0))} cores"],
-        ["memory", f"{int(_field('/proc/meminfo', 'MemTotal').split()[0]) / 2**20:.0f} GiB"],
-        ["system", f"{platform.system()} {platform.release()} {platform.machine()}"],
-        [
-            "ours",
-            f"Python {platform.python_version()} · "
-            + " · ".join(f"{name} {version(name)}" for name in ours)
-            + f" · libjpeg-turbo {turbo}",
-        ],
-        ["peers", peers],
-    ]
-    return table(["machine", ""], rows).replace("---:", "---")
+    return as_table({"ours": f"{versions(ours)} · libjpeg-turbo {turbo}", "peers": peers})
 
 
-def _field(file: str, key: str) -> str:
+def as_table(more: Mapping[str, str]) -> str:
+    """A table of the processor and the system, and of what else matters."""
+    rows = {
+        "CPU": f"{field('/proc/cpuinfo', 'model name')}, {len(os.sched_getaffinity(0))} cores",
+        "memory": f"{int(field('/proc/meminfo', 'MemTotal').split()[0]) / 2**20:.0f} GiB",
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        **more,
+    }
+    return table(["machine", ""], rows.items()).replace("---:", "---")
+
+
+def versions(packages: Iterable[str]) -> str:
+    """Of Python and of packages."""
+    return " · ".join(
+        [f"Python {platform.python_version()}", *(f"{name} {version(name)}" for name in packages)]
+    )
+
+
+def field(file: str, key: str) -> str:
+    """What a file of /proc says under a name."""
     for line in Path(file).read_text().splitlines():
         name, _, value = line.partition(":")
         if name.strip() == key:

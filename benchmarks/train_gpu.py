@@ -41,8 +41,8 @@ def run(photos: list[Named], steps: int, repeats: int, work: Path) -> Section:
     runs = rounds.rotate(contenders(data.shards, steps), repeats, work)
     about = (
         f"{gpus()}. VGG16 at {PHOTO_SIZE}x{PHOTO_SIZE}, batches of {BATCH}, {images['train']:,} images an "
-        f"epoch, {EPOCHS - 1} epochs behind a first one. Ours reads shards, crops and mirrors; `fit`, compiled as "
-        "Keras chooses, has one ready batch again and again. float32 may compute in TF32 there."
+        f"epoch, {EPOCHS - 1} epochs behind a first one. Ours reads shards, crops and mirrors; `fit`, "
+        "compiled as Keras chooses, has one ready batch again and again. float32 may compute in TF32 there."
     )
     rows = [row(name, some, images["train"]) for name, some in runs.items()]
     header = ["an epoch's training", "images/s", "each", "share of time waiting for data"]

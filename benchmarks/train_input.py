@@ -1,15 +1,15 @@
 """Augmented batches against decoding alone and Keras' folder loader; what a shuffle buffer's entry takes."""
 
+import statistics
 from pathlib import Path
 from typing import Final
 
 from benchmarks import rounds, train_data
 from benchmarks.images import Named
 from benchmarks.report import MB, Section, Target, each, table
-from benchmarks.rounds import Trial
 from benchmarks.train_commands import BATCH, PHOTO_SIZE, QUIET, contender_command, laps_table
 from benchmarks.train_data import Records
-from benchmarks.train_stopwatch import Contender, between, wall
+from benchmarks.train_stopwatch import Contender, between, wall, watch
 from contracts.dataset import ShardIndex
 
 RECORD_SIZE: Final = 256
@@ -42,7 +42,7 @@ def run(photos: list[Named], count: int, repeats: int, work: Path) -> Section:
         Target(f"augmented batches, speed over {name}", wall(laps[name]) / wall(laps[OURS]), bound)
         for name, bound in ((DECODING, 0.45), (FOLDER, 2))
     ]
-    memory, entry = buffers(squares, count, repeats, work)
+    memory, entry = buffers(squares, count, repeats)
     blocks = [about, laps_table("a pass", laps, count, OURS), memory]
     return Section("Input", blocks, [*targets, entry])
 
@@ -65,31 +65,30 @@ def contenders(data: Records) -> dict[str, Contender]:
     }
 
 
-def buffers(data: Records, count: int, repeats: int, work: Path) -> tuple[str, Target]:
+def buffers(data: Records, count: int, repeats: int) -> tuple[str, Target]:
     """What an entry of the shuffle buffer takes: the whole process with a long one against a short one."""
     short = max(1, round(count * SHORT))
-    trials = {f"{entries:,} entries": buffer(data, entries) for entries in (short, count)}
-    sampled = rounds.rotate(trials, repeats, work, memory=True)
-    few, many = (rounds.pss(runs) for runs in sampled.values())
-    entry = (many - few) / (count - short)
+    sizes = [(entries, filled(data, entries)) for _ in range(repeats) for entries in (short, count)]
+    taken = {entries: [pss for held, pss in sizes if held == entries] for entries in (short, count)}
+    entry = (statistics.median(taken[count]) - statistics.median(taken[short])) / (count - short)
     shards = ShardIndex.read(str(data.shards)).shards["train"]
     record = sum(shard.bytes for shard in shards) / sum(shard.examples for shard in shards)
     about = (
-        f"A process that has filled its shuffle buffer with records of {PHOTO_SIZE}x{PHOTO_SIZE} "
-        f"({record / 1000:.1f} KB on average; as pixels, they would be {PHOTO_SIZE**2 * 3 / 1000:.0f} KB): "
-        f"what the further entries of the long buffer take is {entry / 1000:.1f} KB each."
+        "The memory (PSS) of a process at its first batch, when the shuffle buffer is full of records of "
+        f"{PHOTO_SIZE}x{PHOTO_SIZE}: {record / 1000:.1f} KB on average, and as pixels they would be "
+        f"{PHOTO_SIZE**2 * 3 / 1000:.0f} KB. What the further entries of the long buffer take is "
+        f"{entry / 1000:.1f} KB each."
     )
     rows = [
-        [name, f"{rounds.pss(runs) / MB:.1f}", each((run.pss / MB for run in runs), 1)]
-        for name, runs in sampled.items()
+        [f"{entries:,}", f"{statistics.median(some) / MB:.1f}", each((pss / MB for pss in some), 1)]
+        for entries, some in taken.items()
     ]
-    peaks = table(["shuffle buffer", "peak PSS, MB", "each"], rows)
     target = Target("an entry of the shuffle buffer", entry / 1000, 20, at_least=False, unit="KB")
-    return f"{about}\n\n{peaks}", target
+    return f"{about}\n\n{table(['entries', 'MB', 'each'], rows)}", target
 
 
-def buffer(data: Records, entries: int) -> Trial:
-    """Ours until its buffer is full."""
+def filled(data: Records, entries: int) -> int:
+    """Bytes of a process of ours whose buffer is full."""
     options = ("--batch", 1, "--size", PHOTO_SIZE, "--shuffle-buffer", entries)
     command = contender_command(SCRIPT, "buffer", data.shards, *options)
-    return Trial(lambda _: command, lambda _: 0, 0, QUIET)
+    return int(watch(command, ("filled", 1), QUIET)[-1].fields["pss"])

@@ -99,7 +99,7 @@ def train_head(head: keras.Model, train: Any, val: Any, given: argparse.Namespac
 def fit(network: keras.Model, train: Any, val: Any, epochs: int) -> None:
     """Keras' own, every image through the base in every epoch."""
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    network.compile(keras.optimizers.Adam(RATE), loss, ["accuracy"])
+    network.compile(keras.optimizers.Adam(RATE), loss, metrics=["accuracy"])
     told = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: log("epoch", number=epoch, **logs))
     log("begin")
     network.fit(train, validation_data=val, epochs=epochs, callbacks=[told], verbose=0)

@@ -5,8 +5,8 @@
     PYTHONPATH=src python input_pipelines.py folder CLASS_FOLDERS …
     PYTHONPATH=src python input_pipelines.py buffer SHARDS … --shuffle-buffer 1000
 
-It says `begin` before each pass over all images and `pass` after it; `buffer` is ours until its first batch,
-when its shuffle buffer is full, and says nothing.
+It says `begin` before each pass over all images and `pass` after it. `buffer` is ours until its first batch,
+when its shuffle buffer is full; it says `filled`, and the memory that the process then has, in bytes.
 """
 
 import argparse
@@ -39,13 +39,21 @@ def main() -> None:
     parser.add_argument("--passes", type=int, default=1)
     given = parser.parse_args()
     if given.how == "buffer":
-        next(iter(ours(given)(0)))
+        batches_left = iter(ours(given)(0))
+        next(batches_left)
+        log("filled", pss=memory())
         return
     batches = PASSES[given.how](given)
     for number in range(given.passes):
         log("begin")
         images = sum(int(batch[1].shape[0]) for batch in batches(number))
         log("pass", number=number, images=images)
+
+
+def memory() -> int:
+    """The proportional set size of this process, in bytes."""
+    lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
 
 
 def decoding(given: argparse.Namespace) -> Pass:

@@ -54,7 +54,7 @@ def ready(batch: int, size: int, steps: int) -> tf.data.Dataset:
 def by_fit(network: keras.Model, training: Any, validation: Any, epochs: int) -> None:
     """As the guide has it; `compile` chooses about XLA."""
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    network.compile(keras.optimizers.Adam(RATE), loss, ["accuracy"])
+    network.compile(keras.optimizers.Adam(RATE), loss, metrics=["accuracy"])
     told = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda epoch, logs: log("epoch", number=epoch, **logs),
         on_test_begin=lambda logs: log("trained"),  # noqa: ARG005

@@ -30,6 +30,9 @@ WANDB_INIT_TIMEOUT and WANDB_FINISH_TIMEOUT stand in for them."""
 FLUSH: Final = 1.0
 """Seconds after which what was told is in the run's folder; wandb's own 15 are many epochs of a small run."""
 
+CHARTED_CLASSES: Final = 100
+"""Classes that a confusion matrix is drawn for: W&B draws the first 10,000 cells. The report has them all."""
+
 
 def wandb_mode(wanted: str) -> Mode:
     """Decide between online and offline; the key is put where W&B looks for it.
@@ -97,8 +100,6 @@ def _init(run: Run, name: str, execution: Execution, folder: Path, mode: Literal
             console="off",
             silent=True,
             finish_timeout_raises=True,
-            # A table is a file of the run then, and found wherever the run's folder has gone.
-            allow_offline_artifacts=False,
             x_transaction_log_flush_interval=FLUSH,
             **patience,
         ),
@@ -148,12 +149,19 @@ class WandbRun:
         """Put the test split's measures into the summary, and the confusion matrix behind the last epoch."""
         import wandb
 
+        step = self._last_epoch + 1
         with _harmless("log the result"):
             self._run.summary.update({f"test_{name}": value for name, value in metrics.items()})
+            if len(self._class_names) > CHARTED_CLASSES:
+                return
             chart = wandb.plot.confusion_matrix(
                 y_true=list(labels), preds=list(predicted), class_names=self._class_names
             )
-            self._log({"confusion_matrix": chart}, self._last_epoch + 1)
+            # Its table becomes a file of the run, found wherever the run's folder goes. wandb would make an
+            # artifact of it, and wait for the service.
+            chart.set_key("confusion_matrix")
+            chart.table.bind_to_run(self._run, chart.spec.table_key, step)
+            self._log({"confusion_matrix": chart}, step)
 
     def bundle(self, uri: str) -> None:
         """Log the bundle as an artifact."""
@@ -163,8 +171,9 @@ class WandbRun:
     def close(self, *, failed: bool) -> None:
         """End this process' part of the run."""
         later = {"to_send_the_rest": f"wandb sync --include-online {self.folder}"} if self.online else {}
+        patience = self._run.settings.finish_timeout or PATIENCE["finish_timeout"]
         with _harmless("finish", **later):
-            wandb_service.end(int(failed), self._run, self._run.settings.finish_timeout)
+            wandb_service.end(int(failed), self._run, patience)
 
     def _log(self, row: Mapping[str, Any], step: int) -> None:
         if step > self._told:

@@ -2,9 +2,9 @@
 
 import sys
 import threading
-from typing import Any
+from typing import Any, Final
 
-GRACE = 5.0
+GRACE: Final = 3.0
 """Seconds beyond wandb's own patience before its process is ended by force."""
 
 

@@ -3,18 +3,20 @@
 The service is `tests/wandb_server.py` on loopback; wandb itself, its process and `wandb sync` are real.
 """
 
+import base64
 import importlib.util
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from contracts.dataset import ShardIndex
 from contracts.errors import InputError
+from models.trainer import wandb_artifacts
 from models.trainer.wandb_parts import mend
 from models.trainer.wandb_run import wandb_mode
 
@@ -141,16 +143,21 @@ def test_online_tells_all_of_a_run(
     assert {"model.keras", "bundle.json", "labels.csv"} <= model.manifest.keys()
     assert (tiny_bundle / "model.keras").read_bytes() in service.uploads.values()
 
-    assert any(KEY in key or "Basic" in key for key in service.keys)
+    assert "Basic " + base64.b64encode(f"api:{KEY}".encode()).decode() in service.keys
     for path in tmp_path.rglob("*"):
         assert not path.is_file() or KEY.encode() not in path.read_bytes(), path
 
 
 def test_online_a_killed_run_goes_on_without_a_gap_or_a_double(
-    tell: Callable[..., tuple[str, str]], process: Callable[..., subprocess.Popen[str]], service: Any
+    tell: Callable[..., tuple[str, str]],
+    process: Callable[..., subprocess.Popen[str]],
+    service: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("WANDB_X_FILE_STREAM_TRANSMIT_INTERVAL", "0.5")
     with process("online", "begin 0", "epoch 1", "epoch 2", "wait", "epoch 3", "kill") as first:
         assert first.stdout and first.stdout.readline() == "waiting\n"
+        assert not any(KEY.encode() in path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline"))
         service.wait_until(lambda: RUN in service.runs and service.runs[RUN].steps() == [1, 2])
         first.communicate("\n", timeout=60)
     assert service.runs[RUN].exit_code is None
@@ -186,6 +193,34 @@ def test_offline_parts_sync_to_one_whole_run(
     assert all(artifact.committed for artifact in service.artifacts.values())
     assert {service.artifacts[used].name for used in run.used} == {"tiny"}
     assert (tiny_bundle / "model.keras").read_bytes() in service.uploads.values()
+
+
+def test_a_part_is_mended_wherever_it_was_cut(tell: Callable[..., tuple[str, str]], tmp_path: Path) -> None:
+    tell("offline", "begin 150", "close")
+    (path,) = (tmp_path / "run/wandb").glob("offline-run-*/*.wandb")
+    content = path.read_bytes()
+    assert len(content) > 2 * 32 * 1024  # records lie across the borders of blocks
+    last_steps = []
+    for cut in [*range(0, len(content), len(content) // 97), len(content)]:
+        path.write_bytes(content[:cut])
+        (part,) = mend(tmp_path / "run", RUN)
+        assert mend(tmp_path / "run", RUN) == [part]
+        assert content.startswith(path.read_bytes()[:cut])
+        assert path.with_suffix(".wandb.synced").exists() != part.begun
+        path.with_suffix(".wandb.synced").unlink(missing_ok=True)
+        last_steps.append(part.last_step)
+    assert last_steps == sorted(last_steps)
+    assert (last_steps[0], last_steps[-1]) == (0, 150)
+    assert len(set(last_steps)) > 50
+
+
+def test_a_data_set_in_a_bucket_is_referred_to_without_asking_for_it(tiny_records: Path) -> None:
+    index = ShardIndex.read(str(tiny_records))
+    entries = wandb_artifacts.dataset(index, "d" * 64, "gs://no-such-bucket/tiny").manifest.entries
+    shard = index.shards["train"][0]
+    assert entries[shard.name].ref == f"gs://no-such-bucket/tiny/{shard.name}"
+    assert (entries[shard.name].digest, entries[shard.name].size) == (shard.crc32c, shard.bytes)
+    assert entries["index.json"].digest == "d" * 64
 
 
 def test_what_was_told_offline_is_told_by_the_process_that_is_online(

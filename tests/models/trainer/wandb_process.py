@@ -1,7 +1,7 @@
 """A process that tells W&B of a run: `python wandb_process.py FOLDER MODE DATA ['verb argument'…]`.
 
-Verbs: `begin N` with N epochs behind it, `epoch N`, `result`, `bundle URI`, `sleep SECONDS`, `wait` for a line
-on standard input, `close`, and `kill`, as when a container is taken away: with W&B's own process.
+Verbs: `begin N` with N epochs behind it, `epoch N`, `result`, `bundle URI`, `sleep SECONDS`, `wait` for a
+line on standard input, `close`, and `kill`, as when a container is taken away: with W&B's own process.
 """
 
 import os

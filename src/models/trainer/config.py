@@ -13,6 +13,7 @@ from pydantic import (
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    field_validator,
 )
 
 FROM_SCRATCH = "none"
@@ -21,6 +22,9 @@ ALL = "all"
 """`--gpu`: every one; `--fine-tune-from`: the first layer."""
 HEAD_ONLY = "none"
 """`--fine-tune-from`: no fine-tuning."""
+
+SMALLEST_ALPHA = 0.05
+"""Below it TensorFlow's gamma distribution underflows, and every mixture is half and half."""
 
 
 class TrainConfig(BaseModel):
@@ -125,9 +129,15 @@ class TrainConfig(BaseModel):
     random_erasing: float = Field(
         default=0.0, ge=0, le=1, description="Share of the images in which a rectangle is erased."
     )
-    mixup: NonNegativeFloat = Field(default=0.0, description="Alpha of mixing pairs of images; 0: none.")
-    cutmix: NonNegativeFloat = Field(
-        default=0.0, description="Alpha of pasting a part of another image; with --mixup, one of the two."
+    mixup: NonNegativeFloat = Field(
+        default=0.0, description="Alpha of mixing pairs of images, from 0.05; 0: none."
+    )
+    cutmix: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Alpha of pasting a part of another image, from 0.05; 0: none. With --mixup, one of the "
+        "two.",
     )
     shuffle_buffer: PositiveInt = Field(
         default=16_384, description="Records (JPEGs, not pixels) among which the next one is chosen."
@@ -146,6 +156,13 @@ class TrainConfig(BaseModel):
         lt=2**32,  # NumPy takes no more
         description="Of the weights, the order and the augmentation.",
     )
+
+    @field_validator("mixup", "cutmix")
+    @classmethod
+    def _check_alpha(cls, alpha: float) -> float:
+        if 0 < alpha < SMALLEST_ALPHA:
+            raise ValueError(f"it should be 0, or {SMALLEST_ALPHA} and more")
+        return alpha
 
     @property
     def from_scratch(self) -> bool:

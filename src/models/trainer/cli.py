@@ -76,4 +76,5 @@ def _checked(kind: type[BaseModel], options: Mapping[str, Any]) -> Any:
     except ValidationError as error:
         first = error.errors()[0]
         option = str(first["loc"][0]).replace("_", "-")
-        raise InputError(f"--{option} {first['input']}: {first['msg'].lower()}; see --help") from None
+        problem = first["msg"].removeprefix("Value error, ").lower()
+        raise InputError(f"--{option} {first['input']}: {problem}; see --help") from None

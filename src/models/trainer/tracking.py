@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import tensorflow as tf
 
+from contracts.errors import StageError
 from models.trainer.checkpoints import Row
 
 
@@ -61,12 +62,18 @@ class TensorBoard:
         self._writer.close()
 
     def _write(self, values: Mapping[str, float], step: int) -> None:
-        with self._writer.as_default(step):
-            for name, value in values.items():
-                if (name, step) not in self._told:
-                    tf.summary.scalar(name, value)
-                    self._told.add((name, step))
-        self._writer.flush()
+        try:
+            with self._writer.as_default(step):
+                for name, value in values.items():
+                    if (name, step) not in self._told:
+                        tf.summary.scalar(name, value)
+                        self._told.add((name, step))
+            self._writer.flush()
+        except tf.errors.OpError as error:
+            raise StageError(
+                f"TensorBoard's logs can't be written ({_reason(error)}): make room, and the "
+                "same command goes on from the last saved state"
+            ) from error
 
 
 def _told(folder: Path) -> Iterator[tuple[str, int]]:
@@ -84,3 +91,8 @@ def _events(path: Path) -> Iterator[Any]:
             yield tf.compat.v1.Event.FromString(record)
     except tf.errors.DataLossError:
         return
+
+
+def _reason(error: tf.errors.OpError) -> str:
+    """What TensorFlow says, without the operation that says it."""
+    return str(error.message).splitlines()[0].rpartition("}} ")[2]

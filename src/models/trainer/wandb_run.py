@@ -27,6 +27,8 @@ Mode = Literal["online", "offline", "off"]
 PATIENCE: Final = {"init_timeout": 30.0, "finish_timeout": 90.0}
 """Seconds for W&B's service at the start of a process and, with the bundle to send, at its end;
 WANDB_INIT_TIMEOUT and WANDB_FINISH_TIMEOUT stand in for them."""
+PATIENCE_OF_A_STOPPED_RUN: Final = 15.0
+"""Seconds for the rest where there is no bundle to send: a machine that is taken away gives 30."""
 FLUSH: Final = 1.0
 """Seconds after which what was told is in the run's folder; wandb's own 15 are many epochs of a small run."""
 
@@ -172,6 +174,8 @@ class WandbRun:
         """End this process' part of the run."""
         later = {"to_send_the_rest": f"wandb sync --include-online {self.folder}"} if self.online else {}
         patience = self._run.settings.finish_timeout or PATIENCE["finish_timeout"]
+        if failed:
+            patience = min(patience, PATIENCE_OF_A_STOPPED_RUN)
         with _harmless("finish", **later):
             wandb_service.end(int(failed), self._run, patience)
 

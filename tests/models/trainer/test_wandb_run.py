@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from contracts.bundle import ModelBundle
 from contracts.dataset import ShardIndex
 from contracts.errors import InputError
 from models.trainer import wandb_artifacts
@@ -193,6 +194,29 @@ def test_offline_parts_sync_to_one_whole_run(
     assert all(artifact.committed for artifact in service.artifacts.values())
     assert {service.artifacts[used].name for used in run.used} == {"tiny"}
     assert (tiny_bundle / "model.keras").read_bytes() in service.uploads.values()
+
+
+def test_the_trainer_tells_what_is_synced_later(
+    train: Callable[..., ModelBundle], service: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    bundle = train(tmp_path / "run", epochs=2, wandb="offline")
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert all(line.startswith("{") for line in err.splitlines() if "wandb" in line.lower())
+    sync(tmp_path / "run")
+    run = service.runs[bundle.wandb_run]
+    assert run.steps() == [1, 2]
+    told = {"loss", "val_accuracy", "learning_rate", "images_per_second", "data_wait", "gradient_norm"}
+    assert all(told <= row.keys() for row in run.rows()[:2])
+    assert run.summary["test_macro_f1"] == bundle.metrics["macro_f1"]
+    assert [service.artifacts[used].name for used in run.used] == ["tiny"]
+    (model,) = service.of_type("model")
+    assert {*bundle.files, "bundle.json"} == model.manifest.keys()
+
+
+def test_off_leaves_nothing(train: Callable[..., ModelBundle], tmp_path: Path) -> None:
+    assert train(tmp_path / "run", epochs=1, wandb="off").wandb_run is None
+    assert not (tmp_path / "run" / "wandb").exists()
 
 
 def test_a_part_is_mended_wherever_it_was_cut(tell: Callable[..., tuple[str, str]], tmp_path: Path) -> None:

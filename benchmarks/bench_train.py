@@ -55,9 +55,9 @@ def main(
         Path | None, typer.Option(help="MobileNet's 0.25 published weights without the top.")
     ] = None,
     head_photos: Annotated[int, typer.Option(min=32, help="Photos under the head.")] = 256,
-    loop_steps: Annotated[int, typer.Option(min=1, help="Batches of an epoch of the loop.")] = 20,
-    loop_epochs: Annotated[int, typer.Option(min=1, help="Epochs of the loop that count.")] = 3,
-    input_photos: Annotated[int, typer.Option(min=64, help="Photos to make batches of.")] = 1920,
+    loop_steps: Annotated[int, typer.Option(min=1, help="Batches of an epoch of the loop.")] = 24,
+    loop_epochs: Annotated[int, typer.Option(min=1, help="Epochs of the loop that count.")] = 2,
+    input_photos: Annotated[int, typer.Option(min=64, help="Photos to make batches of.")] = 3200,
     gpu_steps: Annotated[int, typer.Option(min=1, help="Batches of an epoch on a GPU.")] = 80,
 ) -> None:
     """Measure the trainer; without --only, write reports/benchmarks/training.md."""

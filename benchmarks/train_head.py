@@ -27,13 +27,13 @@ COMPUTED: Final = "features computed"
 
 
 def run(photos: list[Named], count: int, repeats: int, work: Path) -> Section:
-    """`count` photos to train on, an eighth of that to validate with."""
-    photos_per_split = {"train": count, "val": count // 8, "test": 8}
+    """`count` photos to train on, and a batch to validate with."""
+    photos_per_split = {"train": count, "val": BATCH, "test": 8}
     data = train_data.write(work, photos, photos_per_split, "--image-size", PHOTO_SIZE, "--resize", "crop")
     weights = work / "vgg16.weights.h5"
     measure(contender_command("frozen_base.py", "weights", weights), environment=QUIET)
     runs = rounds.rotate(contenders(data.shards, weights, feature_precision()), repeats, work)
-    return section(runs, count, count + count // 8)
+    return section(runs, count, count + BATCH)
 
 
 def contenders(shards: Path, weights: Path, precision: str) -> dict[str, Contender]:

@@ -19,7 +19,7 @@ OURS: Final = "ours, crops of 80% and more"
 SMALL_CROPS: Final = "ours, crops of 8% and more"
 DECODING: Final = "decoding alone"
 FOLDER: Final = "Keras' folder loader"
-SHORT: Final = 0.1
+SHORT: Final = 0.25
 """Of the records, in the small buffer."""
 
 

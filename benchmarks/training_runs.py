@@ -52,7 +52,7 @@ def progress(state: Path) -> dict[str, Any]:
 
 
 def digest(checkpoint: Path) -> str:
-    """sha256 over the names, types and bytes of a checkpoint's arrays; not its progress, which has seconds."""
+    """sha256 over the names, types and bytes of a checkpoint's arrays; its progress has seconds."""
     total = hashlib.sha256()
     with np.load(checkpoint) as arrays:
         for name in sorted(set(arrays.files) - {"progress"}):

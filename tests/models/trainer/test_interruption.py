@@ -52,11 +52,12 @@ def start(
 
 
 @pytest.fixture(scope="module")
-def whole(tiny_records: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+def whole(
+    tiny_records: Path, tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[str, Any]]:
     """An undisturbed run in two phases that keeps every state, and its settings."""
     folder = tmp_path_factory.mktemp("whole")
-    assert start(tiny_records, folder / "base", {"epochs": 1}, UNDISTURBED).returncode == 0
-    settings = TWO_PHASES | {"weights": str(folder / "base")}
+    settings = TWO_PHASES | {"weights": str(tiny_bundle)}
     kept = settings | EVERY_STEP | {"keep_checkpoints": 100}
     assert start(tiny_records, folder / "run", kept, UNDISTURBED).returncode == 0
     return folder / "run", settings

@@ -58,6 +58,7 @@ def train_and_evaluate(
     image_size = choose_image_size(config, index, design)
     wandb_mode(execution.wandb)
     config = with_global_batch(config, execution, cluster, devices)
+    check_host_input(config, cluster, index)
     settings = config.model_dump(mode="json") | options.model_dump(mode="json")
     name = storage.last_part(output_uri)
     run = find_run(output_uri, new_run(name, architecture.name, digest_of(index), settings))
@@ -102,17 +103,33 @@ def with_global_batch(
     """Have `batch_size` follow from `--replica-batch-size` where that is given.
 
     Raises:
-        InputError: the batch can't be dealt to the hosts.
+        InputError: there are fewer GPUs.
     """
     if execution.replica_batch_size:
         replicas = (len(devices) if devices else _gpus(execution.gpu)) * cluster.hosts
         config = config.model_copy(update={"batch_size": execution.replica_batch_size * replicas})
-    if config.host_input == "files" and config.batch_size % cluster.hosts:
+    return config
+
+
+def check_host_input(config: TrainConfig, cluster: Cluster, index: ShardIndex) -> None:
+    """Refuse what can't be dealt to the hosts where each reads files of its own.
+
+    Raises:
+        InputError: batches, or shards.
+    """
+    if config.host_input != "files":
+        return
+    if config.batch_size % cluster.hosts:
         raise InputError(
             f"--host-input files deals a batch evenly to the hosts: --batch-size {config.batch_size} is no "
             f"multiple of {cluster.hosts}"
         )
-    return config
+    shards = len(index.shards["train"])
+    if shards < cluster.hosts:
+        raise InputError(
+            f"--host-input files wants a training shard or more for each of {cluster.hosts} hosts, and there "
+            f"are {shards}: build the records with more --shards, or take --host-input records"
+        )
 
 
 def _gpus(wanted: str) -> int:

@@ -1,6 +1,7 @@
-"""Train on one and on two logical CPU devices, and print what came out: run by test_loop.py.
+"""Train the same on so many logical CPU devices, and write what came out: run by test_loop.py.
 
-Arguments: a processed data set, and an empty folder. Each case is a list of two: one device's, two devices'.
+Arguments: how many devices, a processed data set, and an empty folder, which gets `found.json`. TensorFlow's
+devices are set once a process, so each count has a process of its own.
 """
 
 import json
@@ -15,93 +16,136 @@ load_tensorflow()
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
-from conftest import SMALL  # noqa: E402
+from conftest import train_small  # noqa: E402
+from keras import layers  # noqa: E402
 
+from models.trainer.augmentation import Augmentation  # noqa: E402
+from models.trainer.cluster import Cluster  # noqa: E402
 from models.trainer.config import Execution, TrainConfig  # noqa: E402
 from models.trainer.devices import strategy_for  # noqa: E402
-from models.trainer.input_pipeline import BatchSize, features  # noqa: E402
-from models.trainer.loop import in_calls, train_steps  # noqa: E402
-from models.trainer.run_folder import HISTORY  # noqa: E402
-from models.trainer.session import policy  # noqa: E402
-from models.trainer.train import train_and_evaluate  # noqa: E402
+from models.trainer.input_pipeline import Batches, Epoch, features  # noqa: E402
+from models.trainer.loop import Totals, distributed, evaluation_steps, in_calls, train_steps  # noqa: E402
+from models.trainer.objective import Objective, balanced  # noqa: E402
+from models.trainer.optimizers import averaged, make_optimizer  # noqa: E402
+from models.trainer.precision import policy  # noqa: E402
 
-DEVICES = (["CPU:0"], ["CPU:0", "CPU:1"])
-
-
-def plain() -> Any:
-    return SMALL.build(3, 16, 0.0)
+EXAMPLES, CLASSES, SIDE = 77, 3, 8
+EPOCHS = 2  # of 10 steps each
 
 
-def regularized() -> Any:
-    image = keras.Input((16, 16, 3), dtype="uint8")
-    x = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(image))
-    return keras.Model(image, keras.layers.Dense(3, kernel_regularizer=keras.regularizers.L2(0.1))(x))
-
-
-def with_chance() -> Any:
-    image = keras.Input((16, 16, 3), dtype="uint8")
-    x = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(image))
-    x = keras.layers.Dropout(0.2)(keras.layers.BatchNormalization(synchronized=True)(x))
-    return keras.Model(image, keras.layers.Dense(3)(x))
+def network(*, regularized: bool = False, normalized: bool = False, dropout: float = 0.0) -> keras.Model:
+    """A convolution and a head: float32 [batch, 192] in -1…1 to logits."""
+    pixels = keras.Input((SIDE * SIDE * 3,))
+    x = layers.Reshape((SIDE, SIDE, 3))(pixels)
+    x = layers.Conv2D(8, 3, kernel_regularizer=keras.regularizers.L2(0.1) if regularized else None)(x)
+    if normalized:
+        x = layers.BatchNormalization(synchronized=True)(x)
+    x = layers.Flatten()(layers.ReLU()(x))
+    return keras.Model(pixels, layers.Dense(CLASSES, dtype="float32")(layers.Dropout(dropout)(x)))
 
 
 def fit(
     devices: list[str],
     *,
-    build: Any = plain,
-    examples: int = 21,
-    batch: int = 8,
-    clip_norm: float = 0.0,
+    examples: int = EXAMPLES,
     steps_per_call: int = 1,
-    precision: str = "float32",
+    built: dict[str, Any] | None = None,
+    execution: dict[str, Any] | None = None,
+    **settings: Any,
 ) -> dict[str, Any]:
-    """Three epochs; the losses of each, and every weight at the end."""
+    """Train for a few epochs: the losses of each, the last judgement, and every weight as it is judged."""
+    config = TrainConfig(
+        **{"batch_size": 8, "optimizer": "sgd", "learning_rate": 0.05, "clip_norm": 0.0, "warmup": 0.0}
+        | settings
+    )
+    chosen = Execution(gpu="0", **execution or {})
     keras.utils.set_random_seed(0)
     rng = np.random.default_rng(0)
-    images, labels = rng.integers(0, 256, (examples, 16, 16, 3), np.uint8), rng.integers(0, 3, examples)
-    strategy = strategy_for(0, devices)
-    with strategy.scope(), policy(precision):
-        network, optimizer = build(), keras.optimizers.SGD(0.1, momentum=0.9)
-        if precision == "float16":
-            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-    size = BatchSize(batch, strategy.num_replicas_in_sync)
-    train = train_steps(strategy, network, optimizer, clip_norm)
-    losses = []
-    for epoch in range(3):
-        data = features(images, labels, size, seed=epoch)
-        iterator = iter(strategy.experimental_distribute_dataset(data))
-        sums = [train(iterator, count) for count in in_calls(size.steps(examples), steps_per_call)]
-        assert sum(part.examples for part in sums) == examples
-        losses.append(sum(part.loss for part in sums) / examples)
-    weights = np.concatenate([np.ravel(value) for value in network.get_weights()])
-    return {"losses": losses, "weights": weights.tolist()}
+    images = rng.uniform(-1, 1, (examples, SIDE * SIDE * 3)).astype(np.float32)
+    labels = np.minimum(rng.integers(0, CLASSES + 2, examples), CLASSES - 1)  # the last class has more
+    weights = balanced(np.bincount(labels).tolist()) if config.class_weights == "balanced" else None
+    objective = Objective(config.label_smoothing, weights)
+    strategy = strategy_for(chosen, Cluster(), devices)
+    batches = Batches(config.batch_size, strategy.num_replicas_in_sync, config.accumulate)
+    steps = batches.steps(examples)
+    with strategy.scope(), policy(config.precision):
+        trained = network(**built or {})
+        optimizer = make_optimizer(config, config.learning_rate or 0.0, steps, EPOCHS)
+    train = train_steps(
+        strategy,
+        trained,
+        optimizer,
+        objective,
+        clip_norm=config.clip_norm,
+        accumulate=config.accumulate,
+        xla=chosen.xla,
+    )
+    losses, norms = [], []
+    for number in range(EPOCHS):
+        data = features(images, labels, batches, Epoch(config.seed, number, Augmentation()))
+        iterator = iter(distributed(strategy, data))
+        epoch = Totals()
+        for count in in_calls(steps, steps_per_call):
+            epoch = epoch.plus(train(iterator, count, 0.0))
+        assert epoch.examples == examples
+        losses.append(epoch.loss / examples)
+        norms.append(epoch.gradient_norm / steps)
+    with averaged(trained, optimizer):
+        judge = evaluation_steps(strategy, trained, objective)
+        judged = judge(iter(distributed(strategy, features(images, labels, batches))), steps, 1.0)
+        values = np.concatenate([np.ravel(value) for value in trained.get_weights()])
+    assert judged.examples == examples
+    assert judged.requests == len(devices) * steps
+    judgement = [judged.loss / examples, judged.correct]
+    return {"losses": losses, "norms": norms, "judged": judgement, "weights": values.tolist()}
 
 
-def history(records: str, output: Path, devices: list[str]) -> Any:
-    """The real trainer's rows."""
-    config = TrainConfig(epochs=2, batch_size=25, learning_rate=0.01, dropout=0.0)
-    execution = Execution(gpu=0, wandb="off")
-    train_and_evaluate(config, execution, records, str(output), SMALL, devices=devices)
-    names, *rows = (line.split(",") for line in (output / HISTORY).read_text().splitlines())
-    return [dict(zip(names, map(float, row), strict=True)) for row in rows]
+EVERYTHING = {"accumulate": 2, "clip_norm": 0.5, "ema": 0.9, "class_weights": "balanced"}
 
-
-CASES: dict[str, dict[str, Any]] = {
-    "ragged": {},  # 8, 8 and 5
-    "lone": {"examples": 17},  # the last batch has one image, so the second device has none
-    "odd batch": {"batch": 7},  # a batch that two devices can't halve
-    "clipped": {"clip_norm": 0.05},
-    "regularized": {"build": regularized},
+EXACT: dict[str, dict[str, Any]] = {
+    "ragged": {},  # the last batch has 5 images
+    "lone": {"examples": 73},  # the last batch has one image, so only the first device has any
+    "indivisible": {"batch_size": 7},
+    "accumulated": {"accumulate": 2},
+    "clipped": {"clip_norm": 0.5},
+    "averaged": {"ema": 0.9},
+    "class weights": {"class_weights": "balanced"},
+    "regularized": {"built": {"regularized": True}},
     "4 steps a call": {"steps_per_call": 4},
+    "normalized": {"built": {"normalized": True}},
+    "everything": {
+        **EVERYTHING,
+        "optimizer": "adam",
+        "learning_rate": 0.003,
+        "built": {"regularized": True},
+        "label_smoothing": 0.1,
+        "steps_per_call": 2,
+    },
+}
+"""What any number of devices computes alike."""
+
+ON_TWO: dict[str, dict[str, Any]] = {
+    "hierarchical copy": {"execution": {"all_reduce": "hierarchical-copy"}},
+    "xla": {"execution": {"xla": True}, **EVERYTHING},
     "float16": {"precision": "float16"},
-    "bfloat16": {"precision": "bfloat16"},
-    "dropout and batch normalization": {"build": with_chance},
+    "bfloat16 and dropout": {"precision": "bfloat16", "built": {"dropout": 0.2}},
 }
 
+
+def history(records: str, output: Path, devices: list[str], **settings: Any) -> list[list[float]]:
+    """What the real trainer's rows say of losses and accuracy."""
+    train_small(records, output, devices=devices, batch_size=24, dropout=0.0, **settings)
+    names, *rows = (line.split(",") for line in (output / "history.csv").read_text().splitlines())
+    told = [names.index(name) for name in ("loss", "accuracy", "val_loss", "val_accuracy", "gradient_norm")]
+    return [[float(row[column]) for column in told] for row in rows]
+
+
 if __name__ == "__main__":
+    count, records, folder = int(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
     cpu = tf.config.list_physical_devices("CPU")[0]
-    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-    found = {name: [fit(devices, **case) for devices in DEVICES] for name, case in CASES.items()}
-    records, folder = sys.argv[1], Path(sys.argv[2])
-    found["trainer"] = [history(records, folder / str(len(devices)), devices) for devices in DEVICES]
-    sys.stdout.write("\n" + json.dumps(found) + "\n")
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * count)
+    cases = EXACT if count > 2 else EXACT | ON_TWO
+    devices = [f"CPU:{number}" for number in range(count)]
+    found: dict[str, Any] = {name: fit(devices, **case) for name, case in cases.items()}
+    found["trainer"] = history(records, folder / "run", devices, batch_norm=True)
+    (folder / "found.json").write_text(json.dumps(found))

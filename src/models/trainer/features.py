@@ -91,7 +91,7 @@ class FrozenBase:
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         name = f"{Path(shard.paths[0]).stem}-view{view.number if view else 0}"
         files = folder / f"{name}.labels.npy", folder / f"{name}.features.npy"
-        if not files[1].exists():
+        if not all(file.exists() for file in files):
             table, labels = self._computed(shard, view, first)
             _write(files[0], labels)
             _write(files[1], table)

@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
-MODULE = "models.vgg16.train_multi_gpu"
+from contracts.console import exit_code
+from models.cnn.model import ARCHITECTURE
+from models.trainer.cli import app_for
+from models.trainer.config import Execution, TrainConfig
+
+MODULE = "models.cnn.train_multi_gpu"
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -20,21 +25,38 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_every_setting_is_an_option() -> None:
-    from models.trainer.config import Execution, TrainConfig
+def call(*arguments: str) -> int:
+    """The same in this process."""
+    return exit_code(lambda: app_for(ARCHITECTURE)(arguments, MODULE, standalone_mode=False), MODULE)
 
-    text = run("--help").stdout
-    for name in (*TrainConfig.model_fields, *Execution.model_fields):
+
+def test_every_setting_is_an_option(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("--help") == 0
+    text = capsys.readouterr().out
+    for name in (*TrainConfig.model_fields, *Execution.model_fields, *ARCHITECTURE.options.model_fields):
         assert f"--{name.replace('_', '-')}" in text
     assert "--wandb-key" not in text
+    assert f"python -m {MODULE} --gpu 0 --input" in text
 
 
 def test_help_and_refusals_need_no_tensorflow() -> None:
     code = (
-        "import sys; import models.vgg16.train_multi_gpu; "
+        f"import sys, {MODULE}; "
         "sys.exit(any(name in sys.modules for name in ('tensorflow', 'keras', 'wandb')))"
     )
     assert subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": "src"}).returncode == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux" or list(Path("/dev").glob("nvidia[0-9]*")) != [], reason="a GPU")
+@pytest.mark.parametrize("gpu", ["all", "99"])
+def test_gpus_that_arent_there_are_refused_at_once(gpu: str, tmp_path: Path, tiny_records: Path) -> None:
+    result = run("--input", str(tiny_records), "--output", str(tmp_path / "out"), "--gpu", gpu)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == (
+        f"python -m {MODULE}: --gpu {gpu} wants more than this machine has: there is no GPU driver; "
+        "use --gpu 0 (the CPU)\n"
+    )
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
@@ -42,45 +64,60 @@ def test_help_and_refusals_need_no_tensorflow() -> None:
     [
         ("--input {missing} --output {out}", "holds no index.json"),
         ("--input {empty} --output {out}", "holds no index.json"),
-        ("--input {records} --output {out} --epochs 0", "--epochs 0"),
-        ("--input {records} --output {out} --crop-scale 1.5", "--crop-scale 1.5"),
-        ("--input {records} --output {out} --seed 4294967296", "--seed 4294967296"),
-        ("--input {records} --output {out} --learning-rate inf", "--learning-rate inf"),
-        ("--input {records} --output {out} --clip-norm nan", "--clip-norm nan"),
-        ("--input {records} --output {out} --fine-tune-from block4", "needs --weights"),
-        ("--input {records} --output {out} --weights gs:/typo", "gs:/typo"),
-        ("--input {records} --output {out} --image-size 64", "more than the records hold, 32"),
-        ("--input {records} --output {out} --image-size 16", "needs images of 32 pixels or more"),
-        ("--input {records} --output {records}", "isn't a training run's folder"),
-        ("--input {records} --output {out} --precision float8", "--precision"),
-        ("--input {records} --output {out} --wandb online", "WANDB_API_KEY"),
+        ("--epochs 0", "--epochs 0"),
+        ("--crop-scale 1.5", "--crop-scale 1.5"),
+        ("--seed 4294967296", "--seed 4294967296"),
+        ("--learning-rate inf", "--learning-rate inf"),
+        ("--clip-norm nan", "--clip-norm nan"),
+        ("--accumulate 0", "--accumulate 0"),
+        ("--gpu many", "--gpu many"),
+        ("--keep-checkpoints 0", "--keep-checkpoints 0"),
+        ("--variant deep", "--variant"),
+        ("--precision float8", "--precision"),
+        ("--schedule triangle", "--schedule"),
+        ("--fine-tune-from block4", "needs --weights"),
+        ("--weights gs:/typo", "gs:/typo"),
+        ("--weights {missing}", "doesn't exist"),
+        ("--weights {index}", "can't be loaded"),
+        ("--image-size 4", "--image-size 4 is too small for this network, which needs 8 pixels or more"),
+        ("--output {records}", "isn't a training run's folder"),
+        ("--wandb online", "WANDB_API_KEY"),
         ("--input {records}", "--output"),
-        ("--input {records} --output {out} --gpu 99", "--gpu 99 wants more than this machine has"),
-        ("--input {records} --output {out} --gpu 0 --weights {missing}", "doesn't exist"),
-        ("--input {records} --output {out} --gpu 0 --weights {index} --wandb off", "can't be loaded"),
-        ("--input {records} --output {out} --no-such-option", "--no-such-option"),
+        ("--no-such-option", "--no-such-option"),
     ],
 )
 def test_what_cant_be_used_is_one_line_and_leaves_nothing(
-    options: str, expected: str, tmp_path: Path, tiny_records: Path
+    options: str,
+    expected: str,
+    tmp_path: Path,
+    tiny_records: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     (tmp_path / "empty").mkdir()
     places = {name: tmp_path / name for name in ("missing", "empty", "out")}
-    index = tiny_records / "index.json"
-    result = run(*options.format(records=tiny_records, index=index, **places).split())
-    assert result.returncode == 2
-    complaint = [line for line in result.stderr.splitlines() if not line.startswith("{")]
-    assert len(complaint) == 1, result.stderr
-    assert complaint[0].startswith(f"python -m {MODULE}: ")
+    places |= {"records": tiny_records, "index": tiny_records / "index.json"}
+    given = options.format(**places).split()
+    if "--input" not in given:
+        given += ["--input", str(tiny_records)]
+        given += [] if "--output" in given else ["--output", str(tmp_path / "out")]
+    assert call("--gpu", "0", *given) == 2
+    said = capsys.readouterr()
+    complaint = [line for line in said.err.splitlines() if not line.startswith("{")]
+    assert len(complaint) == 1, said.err
+    assert complaint[0].startswith(f"{MODULE}: ")
     assert expected in complaint[0]
-    assert result.stdout == ""
+    assert said.out == ""
     assert not (tmp_path / "out").exists()
 
 
-def test_an_index_of_one_split_is_refused(tmp_path: Path, tiny_records: Path) -> None:
+def test_an_index_of_one_split_is_refused(
+    tmp_path: Path, tiny_records: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     index = json.loads((tiny_records / "index.json").read_text())
     index["shards"]["val"] = []
     (tmp_path / "index.json").write_text(json.dumps(index))
-    result = run("--input", str(tmp_path), "--output", str(tmp_path / "out"))
-    assert (result.returncode, result.stdout) == (2, "")
-    assert "expected shards of train, val and test" in result.stderr
+    assert call("--gpu", "0", "--input", str(tmp_path), "--output", str(tmp_path / "out")) == 2
+    assert "expected shards of train, val and test" in capsys.readouterr().err

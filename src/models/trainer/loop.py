@@ -109,8 +109,10 @@ def distributed(strategy: Any, batches: Any) -> Any:
     """Batches of `models.trainer.input_pipeline`, each where its replica computes."""
     if strategy.num_replicas_in_sync == 1:
         return batches
-    # Without an end, hosts needn't ask each other before every batch whether all have one: steps are counted.
-    return strategy.distribute_datasets_from_function(lambda _context: batches.repeat())
+    if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        # Else hosts ask each other before every batch whether all have one; steps are counted anyway.
+        batches = batches.repeat()
+    return strategy.distribute_datasets_from_function(lambda _context: batches)
 
 
 def _sums(losses: Any, correct: Any, shares: Any) -> Any:

@@ -1,13 +1,8 @@
-"""The real trainer, on tiny data: what it leaves, that it goes on after a kill, and what it refuses."""
+"""The real trainer, on tiny data: what it leaves, what it finds again, and what it refuses."""
 
 import csv
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,11 +11,17 @@ import keras
 import numpy as np
 import pytest
 
+from benchmarks.training_runs import CLOCK, left, progress, states
 from contracts import storage
 from contracts.bundle import ModelBundle, open_bundle
+from contracts.dataset import ShardIndex
 from contracts.errors import InputError, StageError
+from models.trainer.architecture import Architecture
 from models.trainer.checkpoints import Checkpoints
+from models.trainer.cluster import Cluster
+from models.trainer.config import Execution, TrainConfig
 from models.trainer.run_folder import Run, open_run_folder
+from models.trainer.train import check_host_input, choose_image_size, with_global_batch
 
 Train = Callable[..., ModelBundle]
 
@@ -32,30 +33,29 @@ def history(output: Path | str) -> list[dict[str, float]]:
 
 def learnt(output: Path | str) -> list[dict[str, float]]:
     """The history without what the clock says."""
-    clock = {"images_per_second", "seconds", "cpu_seconds", "seconds_waiting"}
-    return [{name: value for name, value in row.items() if name not in clock} for row in history(output)]
+    return [{name: value for name, value in row.items() if name not in CLOCK} for row in history(output)]
 
 
 def test_a_run_leaves_everything(train: Train, tmp_path: Path) -> None:
     output = tmp_path / "run"
-    bundle = train(output, epochs=12, crop_scale=1.0)
+    bundle = train(output, epochs=12, crop_scale=1.0, batch_norm=True, warmup=0.1)
     assert bundle.metrics["accuracy"] == 1.0
-    assert bundle.config["epochs"] == 12
+    assert (bundle.config["epochs"], bundle.config["batch_norm"]) == (12, True)
     with open_bundle(str(output)) as (_, opened):
         assert opened == bundle
     names = {file.name for file in storage.list_files(str(output))}
-    assert {"history.csv", "run.json", "checkpoints/best.npz", "checkpoints/last.npz"} <= names
+    assert {"history.csv", "run.json", "checkpoints/best.npz", "checkpoints/state-000000048.npz"} <= names
+    assert [name for name in names if name.startswith("checkpoints/state-")] != []
+    assert len(states(output)) == 2
     assert any(name.startswith("logs/events.out.tfevents") for name in names)
     rows = history(output)
     assert [row["epoch"] for row in rows] == list(range(1, 13))
+    assert [row["step"] for row in rows] == list(range(4, 49, 4))
     assert rows[-1]["loss"] < rows[0]["loss"] / 2
-    assert {"val_loss", "val_accuracy", "learning_rate", "images_per_second", "seconds_waiting"} <= set(
-        rows[0]
-    )
-    best = Checkpoints(str(output / "checkpoints")).load("best", Run.read(str(output)).id)
-    exported = keras.saving.load_model(output / "model.keras")
-    assert best is not None
+    assert {"val_loss", "val_accuracy", "learning_rate", "gradient_norm", *CLOCK} <= set(rows[0])
+    best = Checkpoints(str(output / "checkpoints"), Run.read(str(output)).id).load_best()
     assert best.progress.best == max(rows, key=lambda row: (row["val_accuracy"], -row["val_loss"]))
+    exported = keras.saving.load_model(output / "model.keras")
     for mine, theirs in zip(exported.get_weights(), _weights(best.network), strict=True):
         np.testing.assert_array_equal(mine, theirs)
 
@@ -65,87 +65,20 @@ def _weights(values: Any) -> list[Any]:
     return [value for value in values if value.dtype == np.float32]
 
 
-def test_the_same_command_again_finds_it_finished(train: Train, tmp_path: Path) -> None:
+def test_a_finished_run_is_found_and_no_other_may_have_its_folder(
+    train: Train, tmp_path: Path, tiny_records: Path
+) -> None:
     bundle = train(tmp_path / "run", epochs=1)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
-    assert train(tmp_path / "run", epochs=1) == bundle
+    assert train(tmp_path / "run", epochs=1, save_every=1.0, keep_checkpoints=9) == bundle
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
-
-
-@pytest.mark.parametrize("settings", [{}, {"weights": True, "head_epochs": 2}])
-def test_a_killed_run_goes_on_to_the_same_end(
-    train: Train, tmp_path: Path, tiny_records: Path, settings: dict[str, Any]
-) -> None:
-    settings = {"epochs": 3, "dropout": 0.2, **settings}
-    if settings.get("weights"):
-        train(tmp_path / "base", epochs=1)
-        settings["weights"] = str(tmp_path / "base")
-    whole = train(tmp_path / "whole", **settings)
-    # A run of its own process, killed between the first two epochs.
-    script = Path(__file__).with_name("train_small.py")
-    child = subprocess.Popen(
-        [sys.executable, str(script), str(tiny_records), str(tmp_path / "killed"), json.dumps(settings)],
-        env={"PYTHONPATH": f"src:{script.parent.parent}", "PATH": "", "HOME": str(tmp_path)},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert child.stderr is not None
-    said = []
-    for line in child.stderr:
-        said.append(line)
-        if line.startswith('{"event": "epoch"'):
-            break
-    child.kill()
-    child.communicate()
-    assert (tmp_path / "killed" / "history.csv").exists(), "".join(said)
-    done = len(history(tmp_path / "killed"))
-    assert 1 <= done < len(history(tmp_path / "whole"))
-    assert not (tmp_path / "killed" / "bundle.json").exists()
-    resumed = train(tmp_path / "killed", **settings)
-    assert learnt(tmp_path / "killed") == learnt(tmp_path / "whole")
-    assert resumed.metrics == whole.metrics
-
-
-def test_two_runs_in_one_folder_are_refused(train: Train, tmp_path: Path) -> None:
-    with open_run_folder(str(tmp_path / "run")), pytest.raises(StageError, match="another run is working in"):
-        train(tmp_path / "run", epochs=1)
-    assert not (tmp_path / "run").exists()
-    train(tmp_path / "run", epochs=1)
-
-
-def test_sigterm_ends_a_run_with_one_line(tmp_path: Path, tiny_records: Path) -> None:
-    command = [sys.executable, "-m", "models.vgg16.train_multi_gpu", "--gpu", "0", "--wandb", "off"]
-    options = ["--input", str(tiny_records), "--output", str(tmp_path / "run"), "--epochs", "1000"]
-    child = subprocess.Popen(
-        [*command, *options, "--batch-size", "4"],
-        env={"PYTHONPATH": "src", "PATH": "", "HOME": str(tmp_path)},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    while not (tmp_path / "run" / "run.json").exists():
-        assert child.poll() is None
-        time.sleep(0.05)
-    os.kill(child.pid, signal.SIGTERM)
-    _, said = child.communicate(timeout=120)
-    assert child.returncode == 128 + signal.SIGTERM
-    assert "Traceback" not in said
-    assert said.splitlines()[-1].endswith("terminated; the same command again carries on")
-
-
-@pytest.mark.parametrize(
-    ("changed", "expected"),
-    [({"epochs": 2}, "--epochs 1, not 2"), ({"learning_rate": 0.5}, "--learning-rate 0.01, not 0.5")],
-)
-def test_other_settings_are_refused(
-    train: Train, tmp_path: Path, changed: dict[str, Any], expected: str
-) -> None:
-    train(tmp_path / "run", epochs=1)
-    with pytest.raises(InputError, match=f"{expected}.*--output"):
-        train(tmp_path / "run", **({"epochs": 1} | changed))
-
-
-def test_other_data_are_refused(train: Train, tmp_path: Path, tiny_records: Path) -> None:
-    train(tmp_path / "run", epochs=1)
+    for changed, expected in (
+        ({"epochs": 2}, "--epochs 1, not 2"),
+        ({"learning_rate": 0.5}, "--learning-rate 0.01, not 0.5"),
+        ({"batch_norm": True}, "--batch-norm False, not True"),
+    ):
+        with pytest.raises(InputError, match=f"{expected}.*--output"):
+            train(tmp_path / "run", **({"epochs": 1} | changed))
     other = shutil.copytree(tiny_records, tmp_path / "other")
     index = json.loads((other / "index.json").read_text()) | {"manifest_digest": "1" * 64}
     (other / "index.json").write_text(json.dumps(index))
@@ -153,29 +86,36 @@ def test_other_data_are_refused(train: Train, tmp_path: Path, tiny_records: Path
         train(tmp_path / "run", epochs=1, data=other)
 
 
-def test_a_truncated_shard_is_refused_by_name(train: Train, tmp_path: Path, tiny_records: Path) -> None:
-    records = shutil.copytree(tiny_records, tmp_path / "records")
-    shard = records / "train-00000-of-00001.tfrecord"
-    shard.write_bytes(shard.read_bytes()[:-100])
-    with pytest.raises(InputError, match=shard.name):
-        train(tmp_path / "run", data=records)
+def test_two_runs_in_one_folder_are_refused(train: Train, tmp_path: Path) -> None:
+    with open_run_folder(str(tmp_path / "run")), pytest.raises(StageError, match="another run is working in"):
+        train(tmp_path / "run", epochs=1)
     assert not (tmp_path / "run").exists()
 
 
-def test_a_damaged_shard_ends_the_run_by_name(train: Train, tmp_path: Path, tiny_records: Path) -> None:
+def test_shards_that_arent_whole(train: Train, tmp_path: Path, tiny_records: Path) -> None:
+    """A truncated one is refused; a damaged one ends the run, which goes on when it is mended."""
     records = shutil.copytree(tiny_records, tmp_path / "records")
     shard = records / "val-00000-of-00001.tfrecord"
-    damaged = bytearray(shard.read_bytes())
-    damaged[len(damaged) // 2] ^= 0xFF
-    shard.write_bytes(damaged)
-    with pytest.raises(StageError, match=f"{shard.name} is damaged"):
+    whole = shard.read_bytes()
+    shard.write_bytes(whole[:-100])
+    with pytest.raises(InputError, match=shard.name):
         train(tmp_path / "run", data=records)
+    assert not (tmp_path / "run").exists()
+    middle = len(whole) // 2
+    shard.write_bytes(whole[:middle] + bytes([whole[middle] ^ 0xFF]) + whole[middle + 1 :])
+    with pytest.raises(StageError, match=f"{shard.name} is damaged"):
+        train(tmp_path / "run", data=records, save_every=1e-9)
     assert not (tmp_path / "run" / "bundle.json").exists()
+    assert progress(states(tmp_path / "run")[0])["step"] == 4, "of the first epoch, before it was validated"
+    shard.write_bytes(whole)
+    train(tmp_path / "run", data=records)
+    train(tmp_path / "undisturbed")
+    assert left(tmp_path / "run") == left(tmp_path / "undisturbed")
 
 
 def test_a_training_that_diverges_ends_at_once(train: Train, tmp_path: Path) -> None:
     settings = {"optimizer": "sgd", "learning_rate": 1e30, "clip_norm": 0.0, "epochs": 50}
-    with pytest.raises(StageError, match=r"diverged in epoch 1 .*--learning-rate"):
+    with pytest.raises(StageError, match=r"diverged in epoch 1, behind step .*--learning-rate"):
         train(tmp_path / "run", **settings)
     assert not (tmp_path / "run" / "bundle.json").exists()
 
@@ -212,17 +152,21 @@ def test_a_run_between_buckets(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     names = [file.name for file in storage.list_files(str(tiny_records))]
     storage.upload_many(tiny_records, names, f"{bucket}/records")
-    train(tmp_path / "local", epochs=2)
-    train(f"{bucket}/runs/one", epochs=2, data=f"{bucket}/records", wandb="offline")
+    train(tmp_path / "local")
+    train(f"{bucket}/runs/one", data=f"{bucket}/records", wandb="offline")
     assert learnt(f"{bucket}/runs/one") == learnt(tmp_path / "local")
     names = [file.name for file in storage.list_files(f"{bucket}/runs/one")]
-    assert {"run.json", "history.csv", "checkpoints/best.npz", "checkpoints/last.npz"} <= set(names)
+    assert {"run.json", "history.csv", "checkpoints/best.npz", "checkpoints/state-000000008.npz"} <= set(
+        names
+    )
     assert [name for name in names if name.startswith("logs/")]
     assert [name for name in names if name.endswith(".wandb")]
     with open_bundle(f"{bucket}/runs/one") as (_, bundle):
         assert bundle.name == "one"
-    storage.delete(f"{bucket}/runs/one/bundle.json")  # as if it had been killed just before the end
-    train(f"{bucket}/runs/one", epochs=2, data=f"{bucket}/records")
+    # As if it had been killed in its last epoch.
+    for name in ("bundle.json", "checkpoints/state-000000008.npz"):
+        storage.delete(f"{bucket}/runs/one/{name}")
+    train(f"{bucket}/runs/one", data=f"{bucket}/records")
     assert learnt(f"{bucket}/runs/one") == learnt(tmp_path / "local")
 
 
@@ -233,6 +177,28 @@ def test_vertex_says_where_checkpoints_and_logs_go(
     monkeypatch.setenv("AIP_TENSORBOARD_LOG_DIR", f"{bucket}/job/logs/")
     train(tmp_path / "model", epochs=1)
     names = [file.name for file in storage.list_files(f"{bucket}/job")]
-    assert {"checkpoints/best.npz", "checkpoints/last.npz"} <= set(names)
+    assert {"checkpoints/best.npz", "checkpoints/state-000000004.npz"} <= set(names)
     assert [name for name in names if name.startswith("logs/events")]
     assert not (tmp_path / "model" / "checkpoints").exists()
+
+
+@pytest.mark.parametrize(("wanted", "records", "expected"), [(None, 32, 32), (None, 500, 224), (64, 32, 64)])
+def test_the_size_of_images(
+    small: Architecture, tiny_records: Path, wanted: int | None, records: int, expected: int
+) -> None:
+    index = ShardIndex.read(str(tiny_records)).model_copy(update={"image_size": records})
+    design = small.design(small.options())
+    assert choose_image_size(TrainConfig(image_size=wanted), index, design) == expected
+
+
+def test_a_batch_is_global_unless_it_is_given_for_a_replica(tiny_records: Path) -> None:
+    config, hosts = TrainConfig(batch_size=63, host_input="files"), Cluster(2, 1)
+    assert with_global_batch(config, Execution(gpu="0"), hosts) == config
+    execution = Execution(gpu="0", replica_batch_size=10)
+    assert with_global_batch(config, execution, hosts, ["CPU:0", "CPU:1"]).batch_size == 40
+    index = ShardIndex.read(str(tiny_records))
+    check_host_input(config, Cluster(), index)
+    with pytest.raises(InputError, match="--batch-size 63 is no multiple of 2"):
+        check_host_input(config, hosts, index)
+    with pytest.raises(InputError, match="a training shard or more for each of 2 hosts, and there are 1"):
+        check_host_input(config.model_copy(update={"batch_size": 64}), hosts, index)

@@ -86,10 +86,10 @@ class Checkpoints:
         self._write(BEST, progress, network)
 
     def load_state(self) -> Checkpoint | None:
-        """Read the newest state of the run that isn't damaged; None where there is none.
+        """Read the newest state of the run that can be used; None where there is none.
 
         Raises:
-            StageError: there are states, and all are damaged.
+            StageError: there are states, and none can be used.
         """
         damage = None
         for name in self._states():
@@ -109,7 +109,7 @@ class Checkpoints:
         """Read the best weights.
 
         Raises:
-            StageError: they are gone, or damaged.
+            StageError: they are gone, or can't be used.
         """
         checkpoint = self._read(BEST) if storage.exists(storage.join(self._uri, BEST)) else None
         if checkpoint is None or checkpoint.progress.run != self._run:
@@ -137,8 +137,8 @@ class Checkpoints:
                 _seal(path)
         except OSError as error:
             raise StageError(
-                f"{uri} can't be written ({error.strerror or error}): make room, and the same command goes on "
-                "from the state that was saved before"
+                f"{uri} can't be written ({error.strerror or error}): make room, and the same command goes "
+                "on from the state that was saved before"
             ) from error
 
     def _read(self, name: str) -> Checkpoint:
@@ -149,11 +149,11 @@ class Checkpoints:
                 path = Path(folder, name)
                 storage.download(uri, path)
             if storage.checksum(path) != _SEALED:
-                raise StageError(
-                    f"the checkpoint {uri} is damaged (its crc32c is wrong): choose another --output, or "
-                    "delete the folder's state-*.npz and best.npz, and the same command begins this run anew"
-                )
-            return _read(path)
+                raise _unusable(uri, "damaged: its crc32c is wrong")
+            try:
+                return _read(path)
+            except (KeyError, ValueError) as error:
+                raise _unusable(uri, "of another version") from error
 
 
 def restore(target: Any, values: Sequence[NDArray[Any]]) -> None:
@@ -167,6 +167,13 @@ def restore(target: Any, values: Sequence[NDArray[Any]]) -> None:
         raise StageError("the checkpoint is of another network: choose another --output, or delete it")
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
+
+
+def _unusable(uri: str, why: str) -> StageError:
+    return StageError(
+        f"the checkpoint {uri} can't be used ({why}): choose another --output, or delete the folder's "
+        "state-*.npz and best.npz, and the same command begins this run anew"
+    )
 
 
 def _values(source: Any) -> list[NDArray[Any]]:

@@ -145,7 +145,7 @@ class Fit:
                 clock = Clock()
                 with self._profile.call():
                     part = training.train(iterator, count, self._request())
-                if not math.isfinite(part.loss):
+                if not math.isfinite(part.loss + part.gradient_norm):
                     raise _diverged(reached)
                 totals = Totals(*reached.totals).plus(part._replace(requests=0.0))
                 reached = reached.model_copy(

@@ -80,7 +80,7 @@ def test_a_damaged_state_is_passed_over_and_replaced(
     for position in range(len(whole)):
         newest.write_bytes(whole[:position] + bytes([whole[position] ^ 1]) + whole[position + 1 :])
         assert steps(checkpoints) == 16, position
-    assert f"the checkpoint {newest} is damaged" in capsys.readouterr().err
+    assert f"the checkpoint {newest} can't be used (damaged" in capsys.readouterr().err
     assert steps(save(17, keep=3)) == 17
     assert names(tmp_path) == [f"state-0000000{number}.npz" for number in ("08", "16", "17")]
 
@@ -89,7 +89,7 @@ def test_nothing_but_damage_is_one_line(save: Save, tmp_path: Path) -> None:
     checkpoints = save(8, 16)
     for path in tmp_path.iterdir():
         path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(StageError, match=r"^the checkpoint \S+ is damaged .*delete .*state-\*\.npz"):
+    with pytest.raises(StageError, match=r"^the checkpoint \S+ can't be used .*delete .*state-\*\.npz"):
         checkpoints.load_state()
 
 
@@ -102,7 +102,7 @@ def test_the_best_is_there_or_that_is_said(save: Save, tmp_path: Path) -> None:
     with pytest.raises(StageError, match="the best epoch is gone"):
         save(run="another").load_best()
     (tmp_path / "best.npz").write_bytes(b"")
-    with pytest.raises(StageError, match="is damaged"):
+    with pytest.raises(StageError, match=r"can't be used \(damaged"):
         checkpoints.load_best()
 
 

@@ -120,6 +120,10 @@ def test_stopped_in_every_way(
     code, last, reached = stopped(["state-000000013.npz", 1, [signal.SIGTERM]])
     assert (code, reached["step"]) == (143, 6)
     assert last.endswith("terminated; the same command again carries on")
+    # Interrupted while an epoch is validated: its steps are done.
+    code, last, reached = stopped(["state-000000016.npz", 1, [signal.SIGINT]])
+    assert (code, reached["epoch"], reached["step"]) == (130, 1, 8)
+    assert last.endswith("interrupted; the same command again carries on")
     # Killed between the best weights and the state of the fine-tuning's first epoch.
     code, _, reached = stopped(["state-000000024.npz", 2, [signal.SIGKILL]])
     assert (code, reached["phase"], reached["epoch"], reached["step"]) == (-signal.SIGKILL, 1, 0, 8)
@@ -127,10 +131,9 @@ def test_stopped_in_every_way(
     code, last, reached = stopped(["state-000000026.npz", 1, "full"])
     assert (code, reached["step"]) == (1, 2)
     assert "state-000000027.npz can't be written (File too large): make room" in last
-    # Interrupted twice: at once, with nothing more saved.
-    code, last, reached = stopped(["state-000000028.npz", 1, [signal.SIGINT] * 2])
-    assert (code, reached["step"]) == (130, 3)
-    assert last.endswith("interrupted; the same command again carries on")
+    # Told twice: it ends at once, with nothing more saved.
+    code, last, reached = stopped(["state-000000028.npz", 1, [signal.SIGTERM] * 2])
+    assert (code, reached["step"]) == (143, 3)
     newest = states(output)[0]
     damaged = bytearray(newest.read_bytes())
     damaged[len(damaged) // 2] ^= 1
@@ -138,7 +141,7 @@ def test_stopped_in_every_way(
     capsys.readouterr()
     train(output, **settings)
     said = capsys.readouterr().err
-    assert f"{newest} is damaged" in said
+    assert f"{newest} can't be used (damaged" in said
     assert '"going on from the last state", "epochs": 3, "step": 2' in said
     assert left(output) == left(whole[0])
 

@@ -2,10 +2,10 @@
 
     PYTHONPATH=src python frozen_base.py weights FILE
     PYTHONPATH=src python frozen_base.py features SHARDS --weights FILE --precision bfloat16 --epochs 30
-    PYTHONPATH=src python frozen_base.py through SHARDS --weights FILE --precision bfloat16 --epochs 2
+    PYTHONPATH=src python frozen_base.py through SHARDS --weights FILE --precision bfloat16 --epochs 1
 
-It says `begin` when the network stands, `features` after the pass, and `epoch` after each epoch, validation
-included.
+It says `begin` when the network stands (`through` has traced its functions by then, on a batch), `features`
+after the pass, and `epoch` after each epoch, validation included.
 """
 
 import argparse
@@ -101,6 +101,7 @@ def fit(network: keras.Model, train: Any, val: Any, epochs: int) -> None:
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     network.compile(keras.optimizers.Adam(RATE), loss, metrics=["accuracy"])
     told = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: log("epoch", number=epoch, **logs))
+    network.fit(train.take(1), validation_data=val.take(1), verbose=0)
     log("begin")
     network.fit(train, validation_data=val, epochs=epochs, callbacks=[told], verbose=0)
 

@@ -82,12 +82,12 @@ def _conv(x: Any) -> Any:
 def _conv_deep(x: Any) -> Any:
     from keras import layers
 
-    from models.trainer.applications import BATCH_NORM
+    from models.trainer.applications import BATCH_NORM_MOMENTUM
 
     for block, channels in enumerate((32, 64, 128), 1):
         for name in (f"block{block}_conv1", f"block{block}_conv2"):
             x = layers.Conv2D(channels, 3, padding="same", use_bias=False, name=name)(x)
-            x = layers.BatchNormalization(**BATCH_NORM, name=f"{name}_bn")(x)
+            x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"{name}_bn")(x)
             x = layers.ReLU(name=f"{name}_relu")(x)
         if block < 3:
             x = layers.MaxPooling2D(name=f"block{block}_pool")(x)

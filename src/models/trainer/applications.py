@@ -16,9 +16,9 @@ from keras import layers
 
 FEATURES = "features"
 """The layer that a base ends with."""
-BATCH_NORM = {"momentum": 0.9, "synchronized": True}
-"""Several replicas compute what one does. And small data sets make few steps, in which moving averages with
-Keras' 0.99 and more wouldn't get far from where they began: validation would see another network."""
+BATCH_NORM_MOMENTUM = 0.9
+"""Small data sets make few steps, in which moving averages with Keras' 0.99 and more wouldn't get far from where
+they began: validation would see another network."""
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 
@@ -98,7 +98,7 @@ class _Cloning:
             # tensorflow/tensorflow#49930. This is what both come to.
             config |= {"mean": IMAGENET_MEAN, "variance": tuple(d * d for d in IMAGENET_DEVIATION)}
         if isinstance(operation, layers.BatchNormalization):
-            config |= BATCH_NORM
+            config["momentum"] = BATCH_NORM_MOMENTUM
         return type(operation).from_config(config)
 
     def _name(self, operation: Any) -> str:

@@ -76,13 +76,13 @@ def _normalized(x: Any, channels: int, name: str) -> Any:
     """A convolution, normalized, and its ReLU."""
     from keras import layers
 
-    from models.trainer.applications import BATCH_NORM
+    from models.trainer.applications import BATCH_NORM_MOMENTUM
 
     # No bias: the normalization has one.
     x = layers.Conv2D(channels, 3, padding="same", use_bias=False, kernel_initializer="he_normal", name=name)(
         x
     )
-    x = layers.BatchNormalization(**BATCH_NORM, name=f"{name}_bn")(x)
+    x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"{name}_bn")(x)
     return layers.ReLU(name=f"{name}_relu")(x)
 
 

@@ -17,8 +17,8 @@ from keras import layers
 FEATURES = "features"
 """The layer that a base ends with."""
 BATCH_NORM_MOMENTUM = 0.9
-"""Small data sets make few steps, in which moving averages with Keras' 0.99 and more wouldn't get far from where
-they began: validation would see another network."""
+"""Small data sets make few steps, in which moving averages with Keras' 0.99 and more wouldn't get far from
+where they began: validation would see another network."""
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 

@@ -52,10 +52,15 @@ def progress(state: Path) -> dict[str, Any]:
 
 
 def digest(checkpoint: Path) -> str:
-    """sha256 over the names, types and bytes of a checkpoint's arrays; its progress has seconds."""
+    """sha256 over the names, types and bytes of a checkpoint's arrays; its progress has seconds.
+
+    What its phase leaves as it is counts as well, where that has a file of its own.
+    """
+    frozen = checkpoint.with_name(f"frozen-{progress(checkpoint)['phase']}.npz")
     total = hashlib.sha256()
-    with np.load(checkpoint) as arrays:
-        for name in sorted(set(arrays.files) - {"progress"}):
-            total.update(f"{name} {arrays[name].dtype} {arrays[name].shape}".encode())
-            total.update(arrays[name].tobytes())
+    for file in (frozen, checkpoint) if frozen.exists() else (checkpoint,):
+        with np.load(file) as arrays:
+            for name in sorted(set(arrays.files) - {"progress"}):
+                total.update(f"{name} {arrays[name].dtype} {arrays[name].shape}".encode())
+                total.update(arrays[name].tobytes())
     return total.hexdigest()

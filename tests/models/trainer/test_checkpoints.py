@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 
@@ -14,25 +14,27 @@ from models.trainer.checkpoints import Checkpoints, Progress, restore
 ROW = {"epoch": 1, "loss": 1.0, "learning_rate": 1e-05}
 
 
-def variables(*values: Any) -> Any:
-    return SimpleNamespace(variables=[SimpleNamespace(numpy=lambda value=value: value) for value in values])
-
-
-NETWORK = variables(np.arange(6, dtype=np.float32).reshape(2, 3), np.ones(3, np.float32))
-OPTIMIZER = variables(np.int64(7), np.zeros(3, np.float32))
-
 Save = Callable[..., Checkpoints]
 
 
+@pytest.fixture(scope="module")
+def trained() -> tuple[Any, Any]:
+    """A network and its optimizer."""
+    network = keras.Sequential([keras.Input([2]), keras.layers.Dense(3), keras.layers.Dropout(0.5)])
+    optimizer = keras.optimizers.SGD(0.1, momentum=0.9)
+    optimizer.build(network.trainable_variables)
+    return network, optimizer
+
+
 @pytest.fixture
-def save(tmp_path: Path) -> Save:
+def save(tmp_path: Path, trained: tuple[Any, Any]) -> Save:
     """Save a state at each of some steps."""
 
     def run(*steps: int, run: str = "one", keep: int = 2) -> Checkpoints:
         checkpoints = Checkpoints(str(tmp_path), run, keep)
         for number in steps:
             progress = Progress(run=run, epoch=1, steps=number, best=ROW, history=(ROW,))
-            checkpoints.save_state(progress, NETWORK, OPTIMIZER)
+            checkpoints.save_state(progress, *trained)
         return checkpoints
 
     return run
@@ -47,11 +49,11 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_what_goes_in_comes_out(save: Save) -> None:
+def test_what_goes_in_comes_out(save: Save, trained: tuple[Any, Any]) -> None:
     found = save(1).load_state()
     assert found is not None
     assert [repr(row) for row in found.progress.history] == [repr(ROW)], "whole numbers stay whole"
-    for values, source in ((found.network, NETWORK), (found.optimizer, OPTIMIZER)):
+    for values, source in zip((found.network, found.optimizer), trained, strict=True):
         for mine, theirs in zip(values, source.variables, strict=True):
             np.testing.assert_array_equal(mine, theirs.numpy(), strict=True)
 
@@ -93,11 +95,11 @@ def test_nothing_but_damage_is_one_line(save: Save, tmp_path: Path) -> None:
         checkpoints.load_state()
 
 
-def test_the_best_is_there_or_that_is_said(save: Save, tmp_path: Path) -> None:
+def test_the_best_is_there_or_that_is_said(save: Save, tmp_path: Path, trained: tuple[Any, Any]) -> None:
     checkpoints = save()
     with pytest.raises(StageError, match="the best epoch is gone"):
         checkpoints.load_best()
-    checkpoints.save_best(Progress(run="one", best=ROW), NETWORK)
+    checkpoints.save_best(Progress(run="one", best=ROW), trained[0])
     assert checkpoints.load_best().progress.best == ROW
     with pytest.raises(StageError, match="the best epoch is gone"):
         save(run="another").load_best()
@@ -106,6 +108,6 @@ def test_the_best_is_there_or_that_is_said(save: Save, tmp_path: Path) -> None:
         checkpoints.load_best()
 
 
-def test_another_networks_values_are_refused() -> None:
+def test_another_networks_values_are_refused(trained: tuple[Any, Any]) -> None:
     with pytest.raises(StageError, match="of another network"):
-        restore(SimpleNamespace(variables=[np.ones(4)]), [np.ones(3)])
+        restore(trained[0], [np.ones(3)])

@@ -65,9 +65,12 @@ def whole(
 
 def copy(run: Path, state: Path, output: Path) -> Path:
     """A run's folder as it was when that state was its newest, if the best weights were the same then."""
-    (output / "checkpoints").mkdir(parents=True)
-    for name in ("run.json", "checkpoints/best.npz", f"checkpoints/{state.name}"):
-        shutil.copy(run / name, output / name)
+
+    def others(_folder: str, names: list[str]) -> list[str]:
+        return [name for name in names if name.startswith("state-") and name != state.name]
+
+    shutil.copytree(run / "checkpoints", output / "checkpoints", ignore=others)
+    shutil.copy(run / "run.json", output)
     return output
 
 

@@ -1,15 +1,17 @@
 """Whole states of a run as single files: the newest `state-<step>.npz`, and `best.npz` with the best weights.
 
 A file appears under its name whole or not at all, so a run can be killed at any moment and goes on from the
-newest one that can be read. An .npz holds `network/000…` and `optimizer/000…` (the variables in their order;
-the optimizer's include the weights' moving average) and `progress` (JSON). Behind the zip stand four bytes,
-the crc32c of all before: the zip's own checksums leave its directory unprotected, where a flipped bit can
-make arrays disappear.
+newest one that can be read. An .npz holds `network/0000…` and `optimizer/0000…` (the variables in their
+order; the optimizer's include the weights' moving average) and `progress` (JSON). What a phase leaves as it
+is, such as a frozen base, is written once: `frozen-<phase>.npz`. Behind the zip stand four bytes, the crc32c
+of all before: the zip's own checksums leave its directory unprotected, where a flipped bit can make arrays
+disappear.
 """
 
 import base64
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -48,11 +50,18 @@ class Progress(BaseModel):
 
 
 class Checkpoint(NamedTuple):
-    """What a file holds."""
+    """A state, or the best network."""
 
     progress: Progress
     network: Sequence[NDArray[Any]]
     optimizer: Sequence[NDArray[Any]]
+
+
+class Arrays(NamedTuple):
+    """What a file holds by name; for the network, not always all of it."""
+
+    progress: Progress
+    arrays: Mapping[str, NDArray[Any]]
 
 
 class Checkpoints:
@@ -60,6 +69,8 @@ class Checkpoints:
 
     def __init__(self, uri: str, run: str, keep: int = 2) -> None:
         self._uri, self._run, self._keep = uri, run, keep
+        self._frozen_phase: int | None = None
+        """Whose frozen weights are known to be there."""
 
     def save_state(self, progress: Progress, network: Any, optimizer: Any) -> None:
         """Write where the run is, and remove the oldest states if there are more than are kept.
@@ -71,7 +82,7 @@ class Checkpoints:
             StageError: there is no room for it. The states before it stay.
         """
         written = f"state-{progress.steps:09d}.npz"
-        self._write(written, progress, network, optimizer)
+        self._save(written, progress, network, _arrays("optimizer", optimizer.variables))
         states = self._states()
         first = states.index(written)
         for name in (*states[:first], *states[first + self._keep :]):
@@ -83,7 +94,7 @@ class Checkpoints:
         Raises:
             StageError: there is no room for it. The one before stays.
         """
-        self._write(BEST, progress, network)
+        self._save(BEST, progress, network)
 
     def load_state(self) -> Checkpoint | None:
         """Read the newest state of the run that can be used; None where there is none.
@@ -94,7 +105,7 @@ class Checkpoints:
         damage = None
         for name in self._states():
             try:
-                checkpoint = self._read(name)
+                checkpoint = self._load(name)
             except StageError as error:
                 damage = error
                 log("falling back to the state before", why=str(error))
@@ -111,7 +122,7 @@ class Checkpoints:
         Raises:
             StageError: they are gone, or can't be used.
         """
-        checkpoint = self._read(BEST) if storage.exists(storage.join(self._uri, BEST)) else None
+        checkpoint = self._load(BEST) if storage.exists(storage.join(self._uri, BEST)) else None
         if checkpoint is None or checkpoint.progress.run != self._run:
             raise StageError("the checkpoint of the best epoch is gone: choose another --output")
         return checkpoint
@@ -124,16 +135,40 @@ class Checkpoints:
             return []
         return sorted((name for name in names if name.startswith("state-")), reverse=True)
 
-    def _write(self, name: str, progress: Progress, network: Any, optimizer: Any = None) -> None:
-        arrays = {f"network/{i:04d}": value for i, value in enumerate(_values(network))}
-        if optimizer is not None:
-            arrays |= {f"optimizer/{i:04d}": value for i, value in enumerate(_values(optimizer))}
-        arrays["progress"] = np.frombuffer(progress.model_dump_json().encode(), np.uint8)
+    def _save(
+        self, name: str, progress: Progress, network: Any, optimizer: Mapping[str, NDArray[Any]] | None = None
+    ) -> None:
+        fixed = {
+            id(variable) for layer in network.layers if not layer.trainable for variable in layer.weights
+        }
+        arrays = _arrays("network", network.variables)
+        frozen = {
+            key: arrays.pop(key)
+            for key, variable in zip(tuple(arrays), network.variables, strict=True)
+            if id(variable) in fixed
+        }
+        if frozen and self._frozen_phase != progress.phase:
+            self._save_frozen(progress, frozen)
+        self._write(name, progress, {**arrays, **(optimizer or {})})
+
+    def _save_frozen(self, progress: Progress, frozen: Mapping[str, NDArray[Any]]) -> None:
+        """Write what a phase leaves as it is, unless an earlier process did."""
+        name = _frozen(progress)
+        with suppress(StageError, FileNotFoundError):
+            there = self._read(name)
+            if there.progress.run == self._run and there.arrays.keys() == frozen.keys():
+                self._frozen_phase = progress.phase
+                return
+        self._write(name, progress, frozen)
+        self._frozen_phase = progress.phase
+
+    def _write(self, name: str, progress: Progress, arrays: Mapping[str, NDArray[Any]]) -> None:
+        told = np.frombuffer(progress.model_dump_json().encode(), np.uint8)
         uri = storage.join(self._uri, name)
         try:
             with storage.writing(uri) as path:
                 with path.open("wb") as file:
-                    np.savez(file, allow_pickle=False, **arrays)
+                    np.savez(file, allow_pickle=False, progress=told, **arrays)
                 _seal(path)
         except OSError as error:
             raise StageError(
@@ -141,7 +176,23 @@ class Checkpoints:
                 "on from the state that was saved before"
             ) from error
 
-    def _read(self, name: str) -> Checkpoint:
+    def _load(self, name: str) -> Checkpoint:
+        """Read a state, or the best network, with what its phase left as it was."""
+        progress, arrays = self._read(name)
+        names = [key for key in arrays if key.startswith("network/")]
+        if len(names) <= int(max(names).removeprefix("network/")) and progress.run == self._run:
+            frozen = _frozen(progress)
+            uri = storage.join(self._uri, frozen)
+            if not storage.exists(uri):
+                raise _unusable(uri, "gone")
+            arrays = {**self._read(frozen).arrays, **arrays}
+        network, optimizer = (
+            [arrays[key] for key in sorted(arrays) if key.startswith(kind)]
+            for kind in ("network/", "optimizer/")
+        )
+        return Checkpoint(progress, network, optimizer)
+
+    def _read(self, name: str) -> Arrays:
         uri = storage.join(self._uri, name)
         with tempfile.TemporaryDirectory(prefix="chrysalis-checkpoint-") as folder:
             path = Path(uri)
@@ -176,8 +227,12 @@ def _unusable(uri: str, why: str) -> StageError:
     )
 
 
-def _values(source: Any) -> list[NDArray[Any]]:
-    return [np.asarray(variable.numpy()) for variable in source.variables]
+def _arrays(kind: str, variables: Iterable[Any]) -> dict[str, NDArray[Any]]:
+    return {f"{kind}/{number:04d}": np.asarray(variable.numpy()) for number, variable in enumerate(variables)}
+
+
+def _frozen(progress: Progress) -> str:
+    return f"frozen-{progress.phase}.npz"
 
 
 def _seal(path: Path) -> None:
@@ -185,11 +240,7 @@ def _seal(path: Path) -> None:
         file.write(base64.b64decode(storage.checksum(path))[::-1])
 
 
-def _read(path: Path) -> Checkpoint:
-    with np.load(path, allow_pickle=False) as arrays:
-        names = sorted(arrays.files)
-        return Checkpoint(
-            Progress.model_validate_json(arrays["progress"].tobytes()),
-            [arrays[name] for name in names if name.startswith("network/")],
-            [arrays[name] for name in names if name.startswith("optimizer/")],
-        )
+def _read(path: Path) -> Arrays:
+    with np.load(path, allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    return Arrays(Progress.model_validate_json(arrays.pop("progress").tobytes()), arrays)

@@ -23,7 +23,7 @@ from models.trainer.examples import batches, read_examples
 from models.trainer.golden import TOLERANCE, write_golden
 from models.trainer.litert import LiteRTModel, write_litert
 from models.trainer.model_card import write_model_card
-from models.trainer.precision import in_float32
+from models.trainer.precision import in_precision
 from models.trainer.provenance import git_commit, package_versions
 from models.trainer.report import write_report
 from models.trainer.run_facts import RunFacts
@@ -65,7 +65,7 @@ def export_bundle(
     staging = folder / _STAGING
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
-    litert, golden = _write_models(in_float32(network), staging, run, shards)
+    litert, golden = _write_models(in_precision(network, "float32"), staging, run, shards)
     log("writing the report and the model card")
     _write_labels(staging / names.LABELS, run.index.class_names)
     write_report(staging / names.REPORT, run, test, metrics, read_examples(shards["test"]))

@@ -31,6 +31,8 @@ class Training:
     optimizer: Any
     train: Steps
     measure: Steps
+    validation: Any
+    """Its batches."""
 
 
 class Fit:
@@ -97,7 +99,8 @@ class Fit:
         measure = evaluation_steps(self._strategy, task.network, task.objective)
         if optimizer_values:
             restore(optimizer, optimizer_values)
-        training = Training(phase, task, optimizer, train, measure)
+        validation = distributed(self._strategy, task.validation)
+        training = Training(phase, task, optimizer, train, measure, validation)
         # What comes before takes long where it computes features, and holds nothing that must be saved.
         with self._interruption.awaited():
             while not self._finished(phase, reached):
@@ -166,7 +169,7 @@ class Fit:
         return reached
 
     def _validate(self, training: Training) -> Totals:
-        iterator = iter(distributed(self._strategy, training.task.validation()))
+        iterator = iter(training.validation)
         totals = Totals()
         for count in in_calls(training.task.validation_steps, self._steps_per_call):
             totals = totals.plus(training.measure(iterator, count, STOP if self._interruption.asked else 0.0))

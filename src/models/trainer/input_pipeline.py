@@ -12,6 +12,7 @@ What is drawn, shuffled and augmented follows from the seed, the epoch and an im
 not from the replicas, the hosts, the threads, or the batch at which an interrupted epoch goes on.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -121,6 +122,11 @@ class Epoch:
         return self.seed * 1_000_003 + self.number
 
 
+def _plain(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Keep AutoGraph from it, which takes longer to look through a function than to trace it, every epoch."""
+    return tf.autograph.experimental.do_not_convert(function)  # type: ignore[no-any-return]
+
+
 def training(split: SplitShards, pixels: Pixels, batches: Batches, epoch: Epoch) -> Any:
     """The rest of an epoch of training images, shuffled and augmented."""
     if epoch.own_files:
@@ -152,6 +158,7 @@ def evaluation(
 def _prepared(data: Any, pixels: Pixels, batches: Batches, epoch: Epoch | None) -> Any:
     """(records, their numbers, their shares) to batches of images."""
 
+    @_plain
     def prepare(record: Any, number: Any, share: Any) -> tuple[Any, Any, Any]:
         example = tf.io.parse_single_example(record, _FEATURES)
         encoded, label = example[records.ENCODED], example[records.LABEL]
@@ -170,6 +177,7 @@ def _prepared(data: Any, pixels: Pixels, batches: Batches, epoch: Epoch | None) 
 def _mixed(data: Any, classes: int, batches: Batches, epoch: Epoch) -> Any:
     """Augmentations of whole batches, before the replicas take their parts."""
 
+    @_plain
     def mix(number: Any, batch: Any) -> tuple[Any, Any, Any]:
         images, labels, shares = batch
         draw = number * batches.hosts + batches.host
@@ -189,6 +197,7 @@ def features(values: Rows, labels: NDArray[np.int64], batches: Batches, epoch: E
         epoch: which, and from where on.
     """
 
+    @_plain
     def rows(numbers: Any, _numbers: Any, shares: Any) -> tuple[Any, Any, Any]:
         def read(chosen: NDArray[np.int64]) -> tuple[Any, Any]:
             return values[chosen], labels[chosen]
@@ -221,6 +230,7 @@ def _parts(data: Any, batches: Batches, first: int = 0) -> Any:
     begin = batches.host * batches.of_host
     place = tf.range(begin, begin + batches.of_host, dtype=tf.int64)
 
+    @_plain
     def part(batch: Any, elements: Any) -> tuple[Any, Any, Any]:
         real = tf.shape(elements, tf.int64)[0]
         chosen = place % real
@@ -236,6 +246,7 @@ def _own_parts(data: Any, split: SplitShards, batches: Batches) -> Any:
     counts = _examples_of_hosts(split, batches)
     place = tf.range(batches.of_host, dtype=tf.int64)
 
+    @_plain
     def part(batch: Any, elements: Any) -> tuple[Any, Any, Any]:
         left = tf.clip_by_value(tf.constant(counts, tf.int64) - batch * mine, 0, mine)
         real = tf.reduce_sum(left)
@@ -255,6 +266,7 @@ def _for_replicas(data: Any, batches: Batches) -> Any:
     replicas = batches.replicas // batches.hosts
     if replicas > 1:
 
+        @_plain
         def split(*part: Any) -> tuple[Any, ...]:
             return tuple(
                 tf.reshape(values, [replicas, batches.of_replica, *values.shape[1:]]) for values in part

@@ -20,7 +20,7 @@ from models.trainer.features import Features, FrozenBase, fit_into_memory, forge
 from models.trainer.input_pipeline import Batches, Epoch, Pixels, SplitShards
 from models.trainer.objective import Objective, balanced
 from models.trainer.optimizers import scaled_rate
-from models.trainer.precision import feature_precision, policy
+from models.trainer.precision import feature_precision, in_precision
 from models.trainer.shards import digest_of
 
 
@@ -55,7 +55,7 @@ class Task:
     """Of an epoch."""
     training: Callable[[int, int], Any]
     """(the epoch's number, batches that are done) to the rest of its batches."""
-    validation: Callable[[], Any]
+    validation: Any
     validation_steps: int
 
 
@@ -83,7 +83,7 @@ class Phases:
             lambda epoch, done: input_pipeline.training(
                 train, data.pixels, data.batches, self._epoch(epoch, done)
             ),
-            lambda: input_pipeline.evaluation(data.splits["val"], data.pixels, data.batches),
+            input_pipeline.evaluation(data.splits["val"], data.pixels, data.batches),
             data.batches.steps(data.index.examples("val")),
         )
 
@@ -119,7 +119,7 @@ class Phases:
             self._objective(),
             data.batches.steps(data.index.examples("train")),
             training,
-            lambda: input_pipeline.features(val, val_labels, data.batches),
+            input_pipeline.features(val, val_labels, data.batches),
             data.batches.steps(data.index.examples("val")),
         )
 
@@ -127,16 +127,13 @@ class Phases:
         """The base, in the precision that computes features, and the head."""
         seam = self._network.get_layer(self._design.features).output
         head = keras.Model(seam, self._network.output)
-        for layer in head.layers:
-            layer.trainable = True
-        source, precision = self._network, feature_precision(self._config)
+        for layer in self._network.layers:
+            layer.trainable = layer in head.layers
+        base = keras.Model(self._network.input, seam)
+        precision = feature_precision(self._config)
         if precision != self._config.precision:
-            with self._strategy.scope(), policy(precision):
-                source = self._design.build(
-                    head.output.shape[-1], self._data.pixels.size, self._config.dropout
-                )
-            source.set_weights(self._network.get_weights())
-        base = keras.Model(source.input, source.get_layer(self._design.features).output)
+            with self._strategy.scope():
+                base = in_precision(base, precision)
         data = self._data
         local = data.batches.replicas // data.batches.hosts
         batches = Batches(data.batches.images, local)

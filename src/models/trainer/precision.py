@@ -43,22 +43,38 @@ def _cpu_flags() -> set[str]:
     return set(next((line for line in lines if line.startswith("flags")), "").split())
 
 
-def in_float32(network: keras.Model) -> keras.Model:
-    """Give the network itself if it computes in float32, else a float32 clone with its weights."""
-    if not any(_is_half(layer) for layer in network.layers):
+def in_precision(network: keras.Model, precision: str) -> keras.Model:
+    """A network that computes in float32, or in bfloat16 where that pays; the weights are the same.
+
+    In bfloat16 only convolutions compute: they take nearly all of the time, while rounding what depthwise
+    ones and normalizations give costs accuracy and gains nothing.
+
+    Args:
+        network: of any precision policy.
+        precision: float32 or bfloat16.
+
+    Returns:
+        The network itself if it computes so, else a clone.
+    """
+    policies = {id(layer): _other_policy(layer, precision) for layer in network.layers}
+    wanted = {layer: policy for layer, policy in policies.items() if policy}
+    if not wanted:
         return network
 
     def clone(operation: Any) -> Any:
         config = operation.get_config()
-        if _is_half(operation):
-            config["dtype"] = "float32"
+        if policy := wanted.get(id(operation)):
+            config["dtype"] = policy
         return type(operation).from_config(config)
 
-    float_network = keras.models.clone_model(network, clone_function=clone)
-    float_network.set_weights(network.get_weights())
-    return float_network
+    cloned = keras.models.clone_model(network, clone_function=clone)
+    cloned.set_weights(network.get_weights())
+    return cloned
 
 
-def _is_half(operation: Any) -> bool:
+def _other_policy(layer: keras.layers.Layer, precision: str) -> str | None:
+    """The policy that a layer should have instead of its own."""
+    if precision == "bfloat16" and type(layer) is keras.layers.Conv2D:
+        return "mixed_bfloat16"
     # A graph also holds plain operations (`keras.ops.flip`), which have no precision of their own.
-    return getattr(operation, "compute_dtype", None) in _HALF
+    return "float32" if getattr(layer, "compute_dtype", None) in _HALF else None

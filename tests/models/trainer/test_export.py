@@ -27,7 +27,7 @@ from models.trainer import litert
 from models.trainer.examples import batches, read_examples
 from models.trainer.export import publish_bundle
 from models.trainer.litert import LiteRTModel, convert, write_litert
-from models.trainer.precision import in_float32
+from models.trainer.precision import in_precision
 from models.trainer.saved_model import prepare
 
 
@@ -220,7 +220,7 @@ def test_mixed_precision_is_exported_in_float32(
     x = keras.layers.BatchNormalization(dtype=policy)(x)
     x = keras.layers.GlobalAveragePooling2D(dtype=policy)(x)
     network = keras.Model(image, keras.layers.Dense(3, dtype="float32")(x))
-    exported = in_float32(network)
+    exported = in_precision(network, "float32")
     assert {layer.compute_dtype for layer in exported.layers[1:]} == {"float32"}
     np.testing.assert_allclose(exported(pixels), np.asarray(network(pixels)), atol=0.05)
     write_litert(exported, tmp_path / "model.tflite", [pixels])

@@ -23,9 +23,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from contracts.console import log
+from models.trainer.precision import in_precision
 from models.vgg16.model import ARCHITECTURE
 
-PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
+PRECISIONS = ("float32", "bfloat16")
 Split = tuple[NDArray[np.int64], NDArray[np.int64]]
 """The numbers of the images to train a head on, and of those that it answers."""
 MOBILENET_SIZE = 96
@@ -71,13 +72,8 @@ def digits(epochs: int) -> tuple[dict[str, Any], NDArray[np.int64], list[Split]]
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     network.compile(keras.optimizers.Adam(2e-4), loss)
     network.fit(images[known], labels[known], batch_size=BATCH, epochs=epochs, verbose=0)
-    features = {}
-    for precision, policy in PRECISIONS.items():
-        keras.config.set_dtype_policy(policy)
-        base = design.build(10, 32, 0.2)
-        base.set_weights(network.get_weights())
-        features[precision] = passed(keras.Model(base.input, base.get_layer(design.features).output), images)
-    return features, labels, [(known, asked)]
+    base = keras.Model(network.input, network.get_layer(design.features).output)
+    return passed(base, images), labels, [(known, asked)]
 
 
 def photos(weights: Path, folder: Path) -> tuple[dict[str, Any], NDArray[np.int64], list[Split]]:
@@ -87,20 +83,22 @@ def photos(weights: Path, folder: Path) -> tuple[dict[str, Any], NDArray[np.int6
         folder, image_size=side, batch_size=None, shuffle=False, verbose=False
     )
     images, labels = (np.stack(part) for part in zip(*data.as_numpy_iterator(), strict=True))
-    features = {}
-    for precision, policy in PRECISIONS.items():
-        keras.config.set_dtype_policy(policy)
-        base = keras.applications.MobileNet(
-            (*side, 3), 0.25, include_top=False, weights=str(weights), pooling="avg"
-        )
-        features[precision] = passed(base, np.float32(images) / 127.5 - 1)
+    base = keras.applications.MobileNet(
+        (*side, 3), 0.25, include_top=False, weights=str(weights), pooling="avg"
+    )
+    features = passed(base, np.float32(images) / 127.5 - 1)
     folds = RepeatedStratifiedKFold(n_splits=5, n_repeats=REPEATS, random_state=0).split(images, labels)
     return features, labels, list(folds)
 
 
-def passed(base: keras.Model, images: NDArray[Any]) -> NDArray[np.float32]:
-    """What a base makes of the images: float32 [n, channels]."""
-    return np.asarray(base.predict(images, batch_size=BATCH, verbose=0), np.float32)
+def passed(base: keras.Model, images: NDArray[Any]) -> dict[str, NDArray[np.float32]]:
+    """What a base makes of the images in each precision, as the trainer computes it: float32 [n, channels]."""
+    return {
+        precision: np.asarray(
+            in_precision(base, precision).predict(images, batch_size=BATCH, verbose=0), np.float32
+        )
+        for precision in PRECISIONS
+    }
 
 
 if __name__ == "__main__":

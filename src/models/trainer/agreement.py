@@ -1,6 +1,11 @@
-"""What all hosts must agree on before they train together; a host alone agrees with itself."""
+"""What all hosts must agree on before they train together, and how they learn that one is gone.
+
+A host alone agrees with itself.
+"""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -12,6 +17,33 @@ from models.trainer.cluster import Cluster
 _MODULUS = 2**20
 """So that sums over a host's replicas are exact in float32."""
 
+_GONE = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+)
+_OF_HOSTS = "Collective ops is aborted"
+"""What TensorFlow's other errors say where hosts are the reason."""
+
+
+@contextmanager
+def together(cluster: Cluster) -> Iterator[None]:
+    """Say in a line that another host is gone, whatever TensorFlow was at when it found out.
+
+    Raises:
+        StageError: it is.
+    """
+    try:
+        yield
+    except tf.errors.OpError as error:
+        if cluster.hosts == 1 or not (isinstance(error, _GONE) or _OF_HOSTS in str(error)):
+            raise
+        raise StageError(
+            "another host is gone: what it said last tells why; start all hosts with the same command again, "
+            f"and they carry on from the last saved state ({type(error).__name__})"
+        ) from error
+
 
 def wait_for_all(strategy: Any, cluster: Cluster) -> None:
     """Go on when every host is here."""
@@ -19,15 +51,15 @@ def wait_for_all(strategy: Any, cluster: Cluster) -> None:
 
 
 def check_agreed(strategy: Any, cluster: Cluster, what: str, value: str) -> None:
-    """Go on when every host is here with the same value.
+    """Go on when every host is here with the same value, which `what` tells to people.
 
     Raises:
         StageError: a host has another one.
     """
     if len(set(_gathered(strategy, cluster, value))) > 1:
         raise StageError(
-            f"the hosts don't agree on {what} (this one: {value}): start every host with the same command, "
-            "on an --input and --output that all of them share"
+            f"the hosts don't agree on {what}: start every host with the same command, on an --input and "
+            "--output that all of them share"
         )
 
 

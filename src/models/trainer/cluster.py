@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from contracts.errors import InputError
@@ -18,6 +18,8 @@ class Cluster:
 
     hosts: int = 1
     host: int = 0
+    addresses: tuple[str, ...] = field(default=(), compare=False)
+    """`name:port` of each."""
 
     @property
     def chief(self) -> bool:
@@ -54,4 +56,7 @@ def _cluster(config: Any) -> Cluster:
     mine = (task["type"], int(task["index"]))
     if mine not in everyone:
         raise ValueError(f"the cluster has no {mine[0]} {mine[1]}")
-    return Cluster(len(everyone), everyone.index(mine))
+    names = tuple(addresses[role][index] for role, index in everyone)
+    if wrong := [name for name in names if not name.rpartition(":")[2].isdigit()]:
+        raise ValueError(f"{wrong[0]} has no port")
+    return Cluster(len(everyone), everyone.index(mine), names)

@@ -5,7 +5,10 @@ takes the CPU. Nothing else here asks TensorFlow which devices there are.
 """
 
 import functools
-from collections.abc import Sequence
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import tensorflow as tf
@@ -13,6 +16,7 @@ import tensorflow as tf
 from contracts.errors import InputError
 from models.trainer.cluster import Cluster
 from models.trainer.config import ALL, Execution
+from models.trainer.rendezvous import meet
 
 
 def strategy_for(execution: Execution, cluster: Cluster, devices: Sequence[str] | None = None) -> Any:
@@ -29,10 +33,12 @@ def strategy_for(execution: Execution, cluster: Cluster, devices: Sequence[str] 
 
     Raises:
         InputError: there are fewer GPUs.
+        StageError: another host doesn't come, or this one's port is taken.
     """
     if devices is None:
         devices = _gpus(execution.gpu)
     if cluster.hosts > 1:
+        meet(cluster)
         return _multi_worker(execution.all_reduce)
     if len(devices) > 1:
         return _mirrored(tuple(devices), execution.all_reduce)
@@ -55,9 +61,20 @@ def _mirrored(devices: tuple[str, ...], all_reduce: str) -> Any:
 def _multi_worker(all_reduce: str) -> Any:
     kinds = tf.distribute.experimental.CommunicationImplementation
     kind = {"auto": kinds.AUTO, "nccl": kinds.NCCL, "hierarchical-copy": kinds.RING}[all_reduce]
-    return tf.distribute.MultiWorkerMirroredStrategy(
-        communication_options=tf.distribute.experimental.CommunicationOptions(implementation=kind)
-    )
+    options = tf.distribute.experimental.CommunicationOptions(implementation=kind)
+    with _keeping_sigterm():
+        return tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
+
+
+@contextmanager
+def _keeping_sigterm() -> Iterator[None]:
+    """Have SIGTERM mean what it meant: TensorFlow takes it for its own notice of preemptions."""
+    kept = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, kept)
 
 
 def count_gpus() -> int:

@@ -1,5 +1,6 @@
 """A run from its devices to its bundle."""
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -89,9 +90,10 @@ class Session:
         Returns:
             The bundle; None on a host that isn't the chief.
         """
+        self._check_settings()
         if not self._cluster.chief:
             wait_for_all(self._strategy, self._cluster)
-            self._run = Run.read(output_uri)
+            self._run = _chiefs_run(output_uri)
             folder = RunFolder(output_uri, self._data.cache)
             self._fit(folder, [])
             return None
@@ -119,6 +121,13 @@ class Session:
     def _build(self) -> keras.Model:
         pixels = self._data.pixels
         return self._design.build(pixels.classes, pixels.size, self._config.dropout)
+
+    def _check_settings(self) -> None:
+        """Go on when all hosts are here to train the same."""
+        run = self._run.model_dump(mode="json", exclude={"id"})
+        execution = self._execution.model_dump(mode="json", include={"all_reduce", "steps_per_call", "xla"})
+        wanted = json.dumps(run | execution, sort_keys=True)
+        check_agreed(self._strategy, self._cluster, "the settings or the data", wanted)
 
     def _synchronize(self) -> None:
         """Let batch normalizations see the whole batch, so that several replicas compute what one would."""
@@ -197,7 +206,8 @@ class Session:
             reached, optimizer_values = found.progress, list(found.optimizer)
             restore(self._network, found.network)
             log("going on from the last state", epochs=len(reached.history), step=reached.step)
-        check_agreed(self._strategy, self._cluster, "how far the run is", f"step {reached.steps}")
+        where = f"step {reached.steps}"
+        check_agreed(self._strategy, self._cluster, f"how far the run is (here: {where})", where)
         return reached, optimizer_values
 
     @contextmanager
@@ -215,20 +225,6 @@ class Session:
                 f"{self._data.batches.of_replica} images of {self._data.pixels.size} pixels don't fit into a "
                 "device's memory: lower --batch-size, raise --accumulate, or take --precision bfloat16"
             ) from error
-        except (
-            tf.errors.UnavailableError,
-            tf.errors.AbortedError,
-            tf.errors.CancelledError,
-            tf.errors.FailedPreconditionError,
-            tf.errors.DeadlineExceededError,
-            tf.errors.InternalError,
-        ) as error:
-            if self._cluster.hosts == 1:
-                raise
-            raise StageError(
-                "another host is gone: start all hosts with the same command again, and they carry on from "
-                f"the last saved state ({type(error).__name__})"
-            ) from error
 
     def _best(self, folder: RunFolder) -> keras.Model:
         """The best weights in a network of their own, in float32 and on one device: what is exported."""
@@ -236,3 +232,14 @@ class Session:
         network = self._build()
         restore(network, best.network)
         return network
+
+
+def _chiefs_run(output_uri: str) -> Run:
+    """The run that the chief has just claimed."""
+    run = Run.read_if_there(output_uri)
+    if run is None:
+        raise StageError(
+            f"{output_uri} holds no {Run.file_name}, which the chief has written to its --output: give every "
+            "host the same one, in a place that all of them share"
+        )
+    return run

@@ -72,12 +72,14 @@ def train_and_evaluate(
     _check_weights(config)
     # Only now, as it takes seconds: what can be refused without it has been.
     load_tensorflow()
+    from models.trainer.agreement import together
     from models.trainer.session import Session
 
-    session = Session(
-        config, execution, architecture, design, index, image_size, input_uri, run, cluster, devices
-    )
-    return session.run(output_uri, command=_command(architecture, input_uri, output_uri))
+    with together(cluster):
+        session = Session(
+            config, execution, architecture, design, index, image_size, input_uri, run, cluster, devices
+        )
+        return session.run(output_uri, command=_command(architecture, input_uri, output_uri))
 
 
 def choose_image_size(config: TrainConfig, index: ShardIndex, design: Design) -> int:

@@ -92,7 +92,7 @@ def photos(weights: Path, folder: Path) -> tuple[dict[str, Any], NDArray[np.int6
 
 
 def passed(base: keras.Model, images: NDArray[Any]) -> dict[str, NDArray[np.float32]]:
-    """What a base makes of the images in each precision, as the trainer computes it: float32 [n, channels]."""
+    """What a base makes of the images in each precision, as the trainer does it: float32 [n, channels]."""
     return {
         precision: np.asarray(
             in_precision(base, precision).predict(images, batch_size=BATCH, verbose=0), np.float32

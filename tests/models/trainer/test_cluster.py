@@ -54,6 +54,7 @@ def test_without_it_a_host_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"cluster": THREE, "task": {"type": "worker", "index": 2}}, "the cluster has no worker 2"),
         ({"cluster": THREE, "task": {"type": "evaluator", "index": 0}}, "the cluster has no evaluator 0"),
         ({"cluster": ["a:1"], "task": {"type": "chief", "index": 0}}, "TypeError"),
+        ({"cluster": {"chief": ["a"]}, "task": {"type": "chief", "index": 0}}, "a has no port"),
         (
             {"cluster": {**THREE, "ps": ["d:1"]}, "task": {"type": "chief", "index": 0}},
             "the cluster has a ps; it may have a chief and workers",

@@ -24,7 +24,9 @@ from models.trainer.augmentation import Augmentation
 from models.trainer.input_pipeline import Batches, Epoch, Pixels, SplitShards
 
 SETTINGS = {
-    "epochs": 25,  # enough to be interrupted in
+    "epochs": 14,  # enough to be interrupted in
+    "optimizer": "sgd",  # Adam makes rounding larger where gradients are next to nothing
+    "learning_rate": 0.01,
     "batch_size": 14,  # the last of 5 has 4 images
     "dropout": 0.0,
     "accumulate": 2,
@@ -75,10 +77,10 @@ class Hosts:
         assert "Traceback" not in said
         return said.splitlines()[-1]
 
-    def signal(self, host: int, number: int) -> None:
-        """Send it once the chief has told of an epoch of this process."""
+    def signal(self, host: int, number: int, *, epochs: int = 1) -> None:
+        """Send it once the chief has told of so many epochs that these processes trained."""
         deadline = time.monotonic() + SECONDS
-        while '"event": "epoch"' not in self.said(0):
+        while self.said(0).count('"event": "epoch"') < epochs:
             assert time.monotonic() < deadline, self.said(0)
             assert all(process.poll() is None for process in self._processes), self.said(0)
             time.sleep(0.02)
@@ -218,12 +220,12 @@ def test_hosts_with_files_of_their_own_learn_and_the_worker_ends_with_its_chief(
     start: Start, sharded: Path, tmp_path: Path
 ) -> None:
     hosts = start(2, tmp_path / "run", data=sharded, host_input="files", epochs=500)
-    hosts.signal(0, signal.SIGKILL)
+    hosts.signal(0, signal.SIGKILL, epochs=4)
     assert hosts.end() == [-signal.SIGKILL, 1], hosts.said(1)
     assert "another host is gone" in hosts.last_line(1)
     state = json.loads(_last_state(tmp_path / "run")["progress"].tobytes())
     assert state["steps"] % 5 == 0  # the host that has 35 images takes 7 a step
-    assert state["history"][-1]["loss"] < 1
+    assert state["history"][3]["loss"] < state["history"][0]["loss"] * 0.9
 
 
 @pytest.mark.parametrize(
@@ -251,7 +253,7 @@ def test_hosts_that_see_different_states_end(start: Start, alone: Path, tmp_path
     max((tmp_path / "other").glob("checkpoints/state-*.npz")).unlink()
     hosts = start(2, tmp_path / "run", worker_output=tmp_path / "other")
     assert hosts.end() == [1, 1], hosts.said(0) + hosts.said(1)
-    for host, step in enumerate((125, 120)):
+    for host, step in enumerate((70, 65)):
         assert f"the hosts don't agree on how far the run is (here: step {step})" in hosts.last_line(host)
 
 

@@ -34,7 +34,7 @@ CODES: Final = {signal.SIGKILL: -9, signal.SIGTERM: 143, signal.SIGINT: 130}
 SECONDS_BETWEEN_LOOKS: Final = 0.005
 SMALL: Final = "--variant conv-deep --gpu 0 --wandb off --batch-size 4"
 OPTIONS: Final = (
-    f"{SMALL} --head-epochs 6 --epochs 4 --dropout 0.2 --ema 0.9 --mixup 0.2 --flip --early-stopping 3 "
+    f"{SMALL} --head-epochs 40 --epochs 4 --dropout 0.2 --ema 0.9 --mixup 0.2 --flip --early-stopping 20 "
     "--save-every 0.001 --keep-checkpoints 3"
 )
 """Two phases, chance in each, averages of the weights, and a state every 60 ms."""

@@ -9,7 +9,9 @@ is padded with its own images at a share of zero, so the sum of loss times share
 images, however replicas split it, and a normalization over the batch sees nothing but photos.
 
 What is drawn, shuffled and augmented follows from the seed, the epoch and an image's number in the epoch:
-not from the replicas, the hosts, the threads, or the batch at which an interrupted epoch goes on.
+not from the replicas, the hosts, the threads, or the batch at which an interrupted epoch goes on. Only mixup
+and cutmix stay within a host, which sees no more than its part; and hosts that read files of their own make
+other batches than one host would.
 """
 
 from collections.abc import Callable

@@ -105,6 +105,7 @@ class Session:
 
     def _run_in(self, folder: RunFolder, trackers: Sequence[Tracker], command: str) -> ModelBundle:
         reached = self._fit(folder, trackers)
+        folder.publish(reached.history)  # a run killed behind its last epoch may not have
         network = self._best(folder)
         outcome = Outcome(self._data, self._architecture.name, self._run, self._execution, folder, command)
         test = outcome.predict(network)
@@ -112,7 +113,8 @@ class Session:
         log("judged on the test split", **readable(metrics.headline()))
         for tracker in trackers:
             tracker.result(metrics.headline(), test.labels.tolist(), test.predicted.tolist())
-        bundle = outcome.export(network, reached, test, metrics, trackers)
+        with self._with_room(folder):
+            bundle = outcome.export(network, reached, test, metrics, trackers)
         for tracker in trackers:
             tracker.bundle(folder.uri)
         folder.publish(reached.history)
@@ -224,6 +226,17 @@ class Session:
             raise StageError(
                 f"{self._data.batches.of_replica} images of {self._data.pixels.size} pixels don't fit into a "
                 "device's memory: lower --batch-size, raise --accumulate, or take --precision bfloat16"
+            ) from error
+
+    @contextmanager
+    def _with_room(self, folder: RunFolder) -> Iterator[None]:
+        """Say in a line that the bundle can't be written: TensorFlow's files have errors of their own."""
+        try:
+            yield
+        except (OSError, tf.errors.ResourceExhaustedError, tf.errors.UnknownError) as error:
+            raise StageError(
+                f"the bundle can't be written to {folder.uri} ({str(error).splitlines()[0][:200]}): make room, "
+                "and the same command exports it again"
             ) from error
 
     def _best(self, folder: RunFolder) -> keras.Model:

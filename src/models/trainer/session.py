@@ -235,8 +235,8 @@ class Session:
             yield
         except (OSError, tf.errors.ResourceExhaustedError, tf.errors.UnknownError) as error:
             raise StageError(
-                f"the bundle can't be written to {folder.uri} ({str(error).splitlines()[0][:200]}): make room, "
-                "and the same command exports it again"
+                f"the bundle can't be written to {folder.uri} ({str(error).splitlines()[0][:200]}): make "
+                "room, and the same command exports it again"
             ) from error
 
     def _best(self, folder: RunFolder) -> keras.Model:

@@ -15,7 +15,16 @@ from typing import Annotated, Final
 
 import typer
 
-from benchmarks import images, machine, train_features, train_gpu, train_head, train_input, train_loop
+from benchmarks import (
+    images,
+    machine,
+    train_features,
+    train_gpu,
+    train_head,
+    train_input,
+    train_loop,
+    train_transfer,
+)
 from benchmarks.measuring import MeasuringError
 from benchmarks.report import Section, targets_table
 from benchmarks.rounds import WrongOutputError
@@ -37,6 +46,7 @@ which `models.vgg16` builds; all else in them is Keras, `tf.data` and TensorFlow
 class Case(StrEnum):
     """What can be measured alone."""
 
+    TRANSFER = "transfer"
     HEAD = "head"
     FEATURES = "features"
     LOOP = "loop"
@@ -67,6 +77,7 @@ def main(
         Case.FEATURES: lambda work: train_features.run(some_small, weights, work),
         Case.LOOP: lambda work: train_loop.run(some_small, loop_steps, loop_epochs, repeats, work),
         Case.INPUT: lambda work: train_input.run(some_photos, input_photos, repeats, work),
+        Case.TRANSFER: lambda work: train_transfer.run(some_small, weights, work),
         Case.GPU: lambda work: train_gpu.run(some_photos, gpu_steps, repeats, work),
     }
     sections = [measured(case, cases[case]) for case in only or Case]

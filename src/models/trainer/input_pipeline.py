@@ -1,6 +1,6 @@
 """Shards to batches for the loop: (images, labels, shares), each a replica's part of a global batch.
 
-- images: uint8 [replica's images, size, size, 3], RGB, 0…255 (features instead: float32 [.., channels])
+- images: uint8 [replica's images, size, size, 3], RGB, 0…255
 - labels: int64 [..], the class's index; float32 [.., classes] where augmentation mixes images
 - shares: float32 [..], what an image counts in the global batch's mean: 1/n for n real images, 0 for padding
 
@@ -16,11 +16,9 @@ other batches than one host would.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from contracts import records
 from models.trainer.augmentation import Augmentation, decode, decode_centre
@@ -82,17 +80,6 @@ class SplitShards:
         )
 
 
-class Rows(Protocol):
-    """A table of float32 [n, channels] that is read by rows: an array, or files."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """[n, channels]."""
-
-    def __getitem__(self, rows: Any, /) -> NDArray[np.float32]:
-        """The rows of these numbers, int64 [m]: [m, channels]."""
-
-
 @dataclass(frozen=True)
 class Pixels:
     """How records become a network's input."""
@@ -124,7 +111,7 @@ class Epoch:
         return self.seed * 1_000_003 + self.number
 
 
-def _plain(function: Callable[..., Any]) -> Callable[..., Any]:
+def plain(function: Callable[..., Any]) -> Callable[..., Any]:
     """Keep AutoGraph from it, which takes longer to look through a function than to trace it, every epoch."""
     return tf.autograph.experimental.do_not_convert(function)  # type: ignore[no-any-return]
 
@@ -160,7 +147,7 @@ def evaluation(
 def _prepared(data: Any, pixels: Pixels, batches: Batches, epoch: Epoch | None) -> Any:
     """(records, their numbers, their shares) to batches of images."""
 
-    @_plain
+    @plain
     def prepare(record: Any, number: Any, share: Any) -> tuple[Any, Any, Any]:
         example = tf.io.parse_single_example(record, _FEATURES)
         encoded, label = example[records.ENCODED], example[records.LABEL]
@@ -173,13 +160,13 @@ def _prepared(data: Any, pixels: Pixels, batches: Batches, epoch: Epoch | None) 
     data = data.batch(batches.of_host, drop_remainder=True)
     if epoch and epoch.augment.on_batches:
         data = _mixed(data, pixels.classes, batches, epoch)
-    return _for_replicas(data, batches)
+    return for_replicas(data, batches).prefetch(tf.data.AUTOTUNE)
 
 
 def _mixed(data: Any, classes: int, batches: Batches, epoch: Epoch) -> Any:
     """Augmentations of whole batches, before the replicas take their parts."""
 
-    @_plain
+    @plain
     def mix(number: Any, batch: Any) -> tuple[Any, Any, Any]:
         images, labels, shares = batch
         draw = number * batches.hosts + batches.host
@@ -187,33 +174,6 @@ def _mixed(data: Any, classes: int, batches: Batches, epoch: Epoch) -> Any:
         return (*augment_batch(images, tf.one_hot(labels, classes), epoch.augment, seed), shares)
 
     return data.enumerate(epoch.done).map(mix, num_parallel_calls=tf.data.AUTOTUNE)
-
-
-def features(values: Rows, labels: NDArray[np.int64], batches: Batches, epoch: Epoch | None = None) -> Any:
-    """Batches of what a frozen base made of the images, shuffled where an epoch is given.
-
-    Args:
-        values: float32 [n, channels]; rows are read as they are needed.
-        labels: [n]
-        batches: how they are cut.
-        epoch: which, and from where on.
-    """
-
-    @_plain
-    def rows(numbers: Any, _numbers: Any, shares: Any) -> tuple[Any, Any, Any]:
-        def read(chosen: NDArray[np.int64]) -> tuple[Any, Any]:
-            return values[chosen], labels[chosen]
-
-        found, classes = tf.numpy_function(read, [numbers], (tf.float32, tf.int64))
-        found = tf.ensure_shape(found, [batches.of_host, values.shape[1]])
-        return found, tf.ensure_shape(classes, [batches.of_host]), shares
-
-    data = tf.data.Dataset.range(len(labels))
-    if epoch is None:
-        data = _parts(data, batches)
-    else:
-        data = _parts(data.shuffle(len(labels), seed=epoch.order), batches).skip(epoch.done)
-    return _for_replicas(data.map(rows, num_parallel_calls=tf.data.AUTOTUNE), batches)
 
 
 def _read_shuffled(split: SplitShards, epoch: Epoch) -> Any:
@@ -232,7 +192,7 @@ def _parts(data: Any, batches: Batches, first: int = 0) -> Any:
     begin = batches.host * batches.of_host
     place = tf.range(begin, begin + batches.of_host, dtype=tf.int64)
 
-    @_plain
+    @plain
     def part(batch: Any, elements: Any) -> tuple[Any, Any, Any]:
         real = tf.shape(elements, tf.int64)[0]
         chosen = place % real
@@ -248,7 +208,7 @@ def _own_parts(data: Any, split: SplitShards, batches: Batches) -> Any:
     counts = _examples_of_hosts(split, batches)
     place = tf.range(batches.of_host, dtype=tf.int64)
 
-    @_plain
+    @plain
     def part(batch: Any, elements: Any) -> tuple[Any, Any, Any]:
         left = tf.clip_by_value(tf.constant(counts, tf.int64) - batch * mine, 0, mine)
         real = tf.reduce_sum(left)
@@ -263,16 +223,16 @@ def _examples_of_hosts(split: SplitShards, batches: Batches) -> list[int]:
     return [sum(split.counts[host :: batches.hosts]) for host in range(batches.hosts)]
 
 
-def _for_replicas(data: Any, batches: Batches) -> Any:
+def for_replicas(data: Any, batches: Batches) -> Any:
     """A host's batches, one behind the other for each of its replicas."""
     replicas = batches.replicas // batches.hosts
     if replicas > 1:
 
-        @_plain
+        @plain
         def split(*part: Any) -> tuple[Any, ...]:
             return tuple(
                 tf.reshape(values, [replicas, batches.of_replica, *values.shape[1:]]) for values in part
             )
 
         data = data.map(split).unbatch()
-    return data.prefetch(tf.data.AUTOTUNE)
+    return data

@@ -16,6 +16,7 @@ from models.trainer import input_pipeline
 from models.trainer.architecture import Design
 from models.trainer.augmentation import Augmentation
 from models.trainer.config import ALL, HEAD_ONLY, TrainConfig
+from models.trainer.feature_batches import FeatureBatches
 from models.trainer.features import Features, FrozenBase, fit_into_memory, forget
 from models.trainer.input_pipeline import Batches, Epoch, Pixels, SplitShards
 from models.trainer.objective import Objective, balanced
@@ -110,16 +111,14 @@ class Phases:
         seconds = round(time.perf_counter() - began, 2)
         log("features computed", images=images, seconds=seconds, precision=base.precision)
 
-        def training(epoch: int, done: int) -> Any:
-            values, labels = views[epoch % len(views)]
-            return input_pipeline.features(values, labels, data.batches, self._epoch(epoch, done))
+        training = [FeatureBatches(values, labels, data.batches) for values, labels in views]
 
         return Task(
             head,
             self._objective(),
             data.batches.steps(data.index.examples("train")),
-            training,
-            input_pipeline.features(val, val_labels, data.batches),
+            lambda epoch, done: training[epoch % len(views)].shuffled(self._epoch(epoch, done)),
+            FeatureBatches(val, val_labels, data.batches).in_order(),
             data.batches.steps(data.index.examples("val")),
         )
 

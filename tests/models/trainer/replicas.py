@@ -23,7 +23,8 @@ from models.trainer.augmentation import Augmentation  # noqa: E402
 from models.trainer.cluster import Cluster  # noqa: E402
 from models.trainer.config import Execution, TrainConfig  # noqa: E402
 from models.trainer.devices import strategy_for  # noqa: E402
-from models.trainer.input_pipeline import Batches, Epoch, features  # noqa: E402
+from models.trainer.feature_batches import FeatureBatches  # noqa: E402
+from models.trainer.input_pipeline import Batches, Epoch  # noqa: E402
 from models.trainer.loop import Totals, distributed, evaluation_steps, in_calls, train_steps  # noqa: E402
 from models.trainer.objective import Objective, balanced  # noqa: E402
 from models.trainer.optimizers import averaged, make_optimizer  # noqa: E402
@@ -82,8 +83,9 @@ def fit(
     )
     losses, norms = [], []
     for number in range(EPOCHS):
-        data = features(images, labels, batches, Epoch(config.seed, number, Augmentation()))
-        iterator = iter(distributed(strategy, data))
+        data = FeatureBatches(images, labels, batches)
+        shuffled = data.shuffled(Epoch(config.seed, number, Augmentation()))
+        iterator = iter(distributed(strategy, shuffled))
         epoch = Totals()
         for count in in_calls(steps, steps_per_call):
             epoch = epoch.plus(train(iterator, count, 0.0))
@@ -92,7 +94,8 @@ def fit(
         norms.append(epoch.gradient_norm / steps)
     with averaged(trained, optimizer):
         judge = evaluation_steps(strategy, trained, objective)
-        judged = judge(iter(distributed(strategy, features(images, labels, batches))), steps, 1.0)
+        in_order = FeatureBatches(images, labels, batches).in_order()
+        judged = judge(iter(distributed(strategy, in_order)), steps, 1.0)
         values = np.concatenate([np.ravel(value) for value in trained.get_weights()])
     assert judged.examples == examples
     assert judged.requests == len(devices) * steps

@@ -14,13 +14,13 @@ import imaging
 from contracts.bundle import ImageSpec
 from models.trainer.augmentation import Augmentation
 from models.trainer.examples import read_examples
+from models.trainer.feature_batches import FeatureBatches
 from models.trainer.input_pipeline import (
     Batches,
     Epoch,
     Pixels,
     SplitShards,
     evaluation,
-    features,
     training,
     training_steps,
 )
@@ -100,13 +100,18 @@ def test_an_epoch_has_each_image_once_in_an_order_of_its_own(split: SplitShards)
     assert len(set(order(0, 1, WILD)) | set(order(0, 2, WILD)) | set(order(1, 1, WILD))) == 180
 
 
+def features(examples: int, batches: Batches, epoch: Epoch | None = None) -> Any:
+    made = FeatureBatches(*table(examples), batches)
+    return made.shuffled(epoch) if epoch else made.in_order()
+
+
 @settings(max_examples=20, deadline=None)
 @given(**SIZES, **CUT)
 def test_batches_are_of_one_size_and_shares_are_exact(
     examples: int, images: int, replicas: int, accumulate: int
 ) -> None:
     batches = Batches(images, replicas, accumulate)
-    made = read(features(*table(examples), batches))
+    made = read(features(examples, batches))
     assert len(made) == batches.steps(examples) * replicas
     assert {len(labels) for _, labels, _ in made} == {batches.of_replica}
     assert batches.of_replica % accumulate == 0
@@ -125,7 +130,7 @@ def test_features_go_on_in_the_middle(
 ) -> None:
     batches = Batches(images, replicas, accumulate)
     epochs = [Epoch(seed, 5, Augmentation(), done=behind) for behind in (0, done)]
-    whole, rest = (read(features(*table(examples), batches, epoch)) for epoch in epochs)
+    whole, rest = (read(features(examples, batches, epoch)) for epoch in epochs)
     assert equal(rest, whole[done * replicas :])
     assert sorted(label for _, labels, shares in whole for label in labels[shares > 0]) == list(
         range(examples)
@@ -165,7 +170,7 @@ def test_hosts_have_the_parts_of_one_hosts_batches(
         return (
             read(training(split, PIXELS, batches, epoch)),
             read(evaluation(split, PIXELS, batches)),
-            read(features(*table(21), batches, epoch)),
+            read(features(21, batches, epoch)),
         )
 
     alone, together = parts(1, 0), [parts(hosts, host) for host in range(hosts)]

@@ -9,9 +9,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from models.trainer.input_pipeline import Batches, Epoch, for_replicas, plain
-
-READ_AHEAD = 2
+from models.trainer.input_pipeline import READ_AHEAD, Batches, Epoch, for_replicas, plain, untuned
 
 
 class Rows(Protocol):
@@ -68,7 +66,6 @@ class FeatureBatches:
 
 def _plainly() -> Any:
     """Without looking for ways to be faster: that takes longer than an epoch."""
-    options = tf.data.Options()
-    options.autotune.enabled = False
+    options = untuned()
     options.experimental_optimization.apply_default_optimizations = False
     return options

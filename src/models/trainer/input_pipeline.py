@@ -14,6 +14,7 @@ and cutmix stay within a host, which sees no more than its part; and hosts that 
 other batches than one host would.
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,9 @@ from models.trainer.batch_augmentation import augment_batch
 READERS = 4
 READ_BYTES = 8 << 20
 """At once from a shard: buckets and their mounts answer slowly, then give much."""
+
+READ_AHEAD = 2
+"""Batches."""
 
 _FEATURES = {
     records.ENCODED: tf.io.FixedLenFeature([], tf.string),
@@ -111,6 +115,22 @@ class Epoch:
         return self.seed * 1_000_003 + self.number
 
 
+def untuned() -> Any:
+    """Options without tf.data's tuning in the background.
+
+    In TensorFlow 2.21 the end of a tuned iterator may miss its thread asleep, and waits until that wakes by
+    itself: for as long as a third of the epoch that is over.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return options
+
+
+def _cores() -> int:
+    """Of the machine, that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def plain(function: Callable[..., Any]) -> Callable[..., Any]:
     """Keep AutoGraph from it, which takes longer to look through a function than to trace it, every epoch."""
     return tf.autograph.experimental.do_not_convert(function)  # type: ignore[no-any-return]
@@ -156,11 +176,11 @@ def _prepared(data: Any, pixels: Pixels, batches: Batches, epoch: Epoch | None) 
         seed = tf.stack([tf.constant(epoch.order, tf.int64), number])
         return decode(encoded, pixels.size, epoch.augment, seed, pixels.record_size), label, share
 
-    data = data.unbatch().map(prepare, num_parallel_calls=tf.data.AUTOTUNE)
+    data = data.unbatch().map(prepare, num_parallel_calls=_cores())
     data = data.batch(batches.of_host, drop_remainder=True)
     if epoch and epoch.augment.on_batches:
         data = _mixed(data, pixels.classes, batches, epoch)
-    return for_replicas(data, batches).prefetch(tf.data.AUTOTUNE)
+    return for_replicas(data, batches).prefetch(READ_AHEAD).with_options(untuned())
 
 
 def _mixed(data: Any, classes: int, batches: Batches, epoch: Epoch) -> Any:
@@ -173,7 +193,7 @@ def _mixed(data: Any, classes: int, batches: Batches, epoch: Epoch) -> Any:
         seed = tf.stack([tf.constant(epoch.order, tf.int64), draw])
         return (*augment_batch(images, tf.one_hot(labels, classes), epoch.augment, seed), shares)
 
-    return data.enumerate(epoch.done).map(mix, num_parallel_calls=tf.data.AUTOTUNE)
+    return data.enumerate(epoch.done).map(mix, num_parallel_calls=_cores())
 
 
 def _read_shuffled(split: SplitShards, epoch: Epoch) -> Any:

@@ -1,9 +1,12 @@
 """Our shards read by a few lines of `tf.data`, as somebody writes them who wants no more."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
+
+from models.trainer.input_pipeline import READ_AHEAD, untuned
 
 FEATURES = {
     "image/encoded": tf.io.FixedLenFeature([], tf.string),
@@ -24,4 +27,5 @@ def centres(folder: Path, split: str, size: int, batch: int) -> tf.data.Dataset:
 
     files = [str(file) for file in sorted(folder.glob(f"{split}-*.tfrecord"))]
     records = tf.data.TFRecordDataset(files)
-    return records.map(decode, num_parallel_calls=tf.data.AUTOTUNE).batch(batch).prefetch(tf.data.AUTOTUNE)
+    images = records.map(decode, num_parallel_calls=os.cpu_count()).batch(batch).prefetch(READ_AHEAD)
+    return images.with_options(untuned())  # a tuned iterator's end may sleep: others should have no less

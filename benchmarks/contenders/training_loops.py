@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from contracts.console import log
 from models.trainer import loop
+from models.trainer.input_pipeline import READ_AHEAD, untuned
 from models.trainer.objective import Objective
 from models.vgg16.model import ARCHITECTURE
 
@@ -44,11 +45,15 @@ def main() -> None:
 
 
 def ready(batch: int, size: int, steps: int) -> tf.data.Dataset:
-    """That many batches, all the same one: what is in the pixels doesn't matter to the time."""
+    """That many batches, all the same one: what is in the pixels doesn't matter to the time.
+
+    Untuned for everybody, as the end of a tuned iterator may sleep for seconds.
+    """
     generator = np.random.default_rng(0)
     pixels = generator.integers(0, 256, (batch, size, size, 3), np.uint8)
     labels = generator.integers(0, CLASSES, batch, np.int64)
-    return tf.data.Dataset.from_tensors((pixels, labels)).repeat(steps).prefetch(tf.data.AUTOTUNE)
+    batches = tf.data.Dataset.from_tensors((pixels, labels)).repeat(steps).prefetch(READ_AHEAD)
+    return batches.with_options(untuned())
 
 
 def by_fit(network: keras.Model, training: Any, validation: Any, epochs: int) -> None:

@@ -106,10 +106,13 @@ class TrainConfig(BaseModel):
         default=0.0,
         ge=0,
         lt=1,
-        description="Momentum of the weights' moving average, which is then judged and exported; 0: none.",
+        description="Momentum of the weights' moving average, which is then judged and exported; 0: none. "
+        "It lags by 1/(1-momentum) steps: 0.99 wants some hundreds.",
     )
     early_stopping: NonNegativeInt = Field(
-        default=0, description="End a phase after so many epochs without a better validation; 0: never."
+        default=0,
+        description="End a phase after so many epochs without a better accuracy on the validation split, or "
+        "the same with a lower loss: what also chooses the epoch that is exported. 0: never.",
     )
     dropout: float = Field(default=0.2, ge=0, lt=1, description="Before the last layer.")
     label_smoothing: float = Field(
@@ -177,7 +180,6 @@ class Execution(BaseModel):
 
     gpu: str = Field(
         default="1",
-        pattern=rf"^(\d+|{ALL})$",
         description="GPUs of this host to train on: a number, or all; 0: the CPU.",
     )
     replica_batch_size: int | None = Field(
@@ -213,3 +215,10 @@ class Execution(BaseModel):
         "WANDB_API_KEY_FILE names, else offline.",
     )
     wandb_project: str = Field(default="chrysalis", description="Its project there.", min_length=1)
+
+    @field_validator("gpu")
+    @classmethod
+    def _check_gpu(cls, gpu: str) -> str:
+        if gpu != ALL and not (gpu.isascii() and gpu.isdigit()):
+            raise ValueError(f"it should be a number of GPUs, or {ALL}")
+        return gpu

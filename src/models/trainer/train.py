@@ -1,8 +1,10 @@
 """The trainer's one verb: a processed data set in, a run's folder with its bundle out."""
 
+import os
 import shlex
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from contracts import storage
 from contracts.bundle import ModelBundle
@@ -58,6 +60,7 @@ def train_and_evaluate(
     image_size = choose_image_size(config, index, design)
     wandb_mode(execution.wandb)
     config = with_global_batch(config, execution, cluster, devices)
+    config = within(config, index.examples("train"))
     check_host_input(config, cluster, index)
     settings = config.model_dump(mode="json") | options.model_dump(mode="json")
     name = storage.last_part(output_uri)
@@ -66,6 +69,7 @@ def train_and_evaluate(
         log("already trained", bundle=output_uri, test_accuracy=bundle.metrics.get("accuracy"))
         return bundle
     if cluster.chief:
+        _check_output(output_uri)
         check_unlocked(output_uri)
     if devices is None:
         check_driver(execution.gpu)
@@ -113,6 +117,22 @@ def with_global_batch(
     return config
 
 
+def within(config: TrainConfig, examples: int) -> TrainConfig:
+    """Have no larger batch than there are training images: more would be padding.
+
+    Raises:
+        InputError: the batch can't be computed in so many parts.
+    """
+    if config.batch_size > examples:
+        log("the batch is all training images", wanted=config.batch_size, images=examples)
+        config = config.model_copy(update={"batch_size": examples})
+    if config.accumulate > config.batch_size:
+        raise InputError(
+            f"--accumulate {config.accumulate} is more than a batch has images, {config.batch_size}: lower it"
+        )
+    return config
+
+
 def check_host_input(config: TrainConfig, cluster: Cluster, index: ShardIndex) -> None:
     """Refuse what can't be dealt to the hosts where each reads files of its own.
 
@@ -144,6 +164,18 @@ def _gpus(wanted: str) -> int:
     return count_gpus()
 
 
+def _check_output(output: str) -> None:
+    """Refuse what can't be made a folder before TensorFlow is loaded for it."""
+    if storage.is_remote(output):
+        return
+    path = Path(output)
+    nearest = next(place for place in (path, *path.absolute().parents) if place.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise InputError(
+            f"--output {output} can't be filled: expected a folder that may be written, and {nearest} is none"
+        )
+
+
 def _check_weights(config: TrainConfig) -> None:
     if config.from_scratch and config.fine_tune_from:
         raise InputError(
@@ -154,8 +186,8 @@ def _check_weights(config: TrainConfig) -> None:
         storage.exists(uri) for uri in (weights, storage.join(weights, ModelBundle.file_name))
     ):
         raise InputError(
-            f"--weights {weights} doesn't exist: expected {FROM_SCRATCH}, {IMAGENET}, a file "
-            "or a bundle's folder"
+            f"--weights {weights} is no file, nor a folder with a {ModelBundle.file_name}: expected "
+            f"{FROM_SCRATCH}, {IMAGENET}, a file of weights, or an earlier run's folder"
         )
 
 

@@ -123,9 +123,7 @@ def within(config: TrainConfig, examples: int) -> TrainConfig:
     Raises:
         InputError: the batch can't be computed in so many parts.
     """
-    if config.batch_size > examples:
-        log("the batch is all training images", wanted=config.batch_size, images=examples)
-        config = config.model_copy(update={"batch_size": examples})
+    config = config.model_copy(update={"batch_size": min(config.batch_size, examples)})
     if config.accumulate > config.batch_size:
         raise InputError(
             f"--accumulate {config.accumulate} is more than a batch has images, {config.batch_size}: lower it"

@@ -220,6 +220,7 @@ def _judged(training: Training, reached: Progress, validated: Totals, clock: Clo
     row: Row = {
         "epoch": len(reached.history) + 1,
         "step": reached.steps,
+        "phase": reached.phase + 1,
         **_means(trained),
         **{f"val_{name}": value for name, value in _means(validated).items()},
         "learning_rate": float(training.optimizer.learning_rate),

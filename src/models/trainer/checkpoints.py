@@ -154,7 +154,7 @@ class Checkpoints:
     def _save_frozen(self, progress: Progress, frozen: Mapping[str, NDArray[Any]]) -> None:
         """Write what a phase leaves as it is, unless an earlier process did."""
         name = _frozen(progress)
-        with suppress(StageError, FileNotFoundError):
+        with suppress(StageError):
             there = self._read(name)
             if there.progress.run == self._run and there.arrays.keys() == frozen.keys():
                 self._frozen_phase = progress.phase
@@ -181,11 +181,7 @@ class Checkpoints:
         progress, arrays = self._read(name)
         names = [key for key in arrays if key.startswith("network/")]
         if len(names) <= int(max(names).removeprefix("network/")) and progress.run == self._run:
-            frozen = _frozen(progress)
-            uri = storage.join(self._uri, frozen)
-            if not storage.exists(uri):
-                raise _unusable(uri, "gone")
-            arrays = {**self._read(frozen).arrays, **arrays}
+            arrays = {**self._read(_frozen(progress)).arrays, **arrays}
         network, optimizer = (
             [arrays[key] for key in sorted(arrays) if key.startswith(kind)]
             for kind in ("network/", "optimizer/")
@@ -194,6 +190,8 @@ class Checkpoints:
 
     def _read(self, name: str) -> Arrays:
         uri = storage.join(self._uri, name)
+        if not storage.exists(uri):
+            raise _unusable(uri, "gone")
         with tempfile.TemporaryDirectory(prefix="chrysalis-checkpoint-") as folder:
             path = Path(uri)
             if storage.is_remote(uri):

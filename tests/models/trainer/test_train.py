@@ -170,6 +170,16 @@ def test_a_run_between_buckets(
     assert learnt(f"{bucket}/runs/one") == learnt(tmp_path / "local")
 
 
+def test_a_transfer_into_a_bucket(train: Train, tmp_path: Path, tiny_bundle: Path, bucket: str) -> None:
+    settings = {"weights": str(tiny_bundle), "head_epochs": 1, "epochs": 1}
+    train(tmp_path / "local", **settings)
+    train(f"{bucket}/runs/two", **settings)
+    for name in ("bundle.json", "checkpoints/state-000000008.npz"):
+        storage.delete(f"{bucket}/runs/two/{name}")
+    train(f"{bucket}/runs/two", **settings)
+    assert learnt(f"{bucket}/runs/two") == learnt(tmp_path / "local")
+
+
 def test_vertex_says_where_checkpoints_and_logs_go(
     train: Train, tmp_path: Path, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -256,7 +256,8 @@ def tiny_export(tiny_network: Any, tiny_records: Path) -> Callable[..., Any]:
     import numpy as np
 
     from contracts.dataset import ShardIndex
-    from models.trainer.evaluation import Predictions, evaluate
+    from models.trainer.evaluation.metrics import evaluate
+    from models.trainer.evaluation.predictions import Predictions
     from models.trainer.examples import batches, read_examples
     from models.trainer.export import export_bundle
     from models.trainer.run_facts import RunFacts

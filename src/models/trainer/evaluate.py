@@ -1,7 +1,7 @@
 """`python -m models.trainer.evaluate`: a finished bundle on a split of a processed data set.
 
 In: a bundle's folder and a folder of records with the same classes. Out: a table, and with `--output` a
-report's folder (see `models.trainer.report`), `metrics.json` last.
+report's folder (see `models.trainer.reporting.report`), `metrics.json` last.
 """
 
 import tempfile
@@ -19,8 +19,9 @@ from contracts.console import log, progress, run_app
 from contracts.dataset import ShardIndex, Split
 from contracts.errors import InputError
 from contracts.options import Input
-from models.trainer.evaluation import Metrics, Predictions
-from models.trainer.evaluation import evaluate as measure
+from models.trainer.evaluation.metrics import Metrics
+from models.trainer.evaluation.metrics import evaluate as measure
+from models.trainer.evaluation.predictions import Predictions
 from models.trainer.run_facts import RunFacts
 from models.trainer.runtime import load_tensorflow
 from models.trainer.shards import local_shards
@@ -159,7 +160,7 @@ def _report(
     split: Split,
 ) -> None:
     from models.trainer.examples import read_examples
-    from models.trainer.report import METRICS, write_report
+    from models.trainer.reporting.report import METRICS, write_report
 
     with tempfile.TemporaryDirectory(prefix="chrysalis-report-") as folder:
         write_report(Path(folder), run, predictions, metrics, read_examples(shards), split)

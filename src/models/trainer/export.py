@@ -18,14 +18,15 @@ from contracts import storage
 from contracts.bundle import BundleFile, Golden, LiteRT, ModelBundle
 from contracts.console import log
 from contracts.dataset import Split
-from models.trainer.evaluation import Metrics, Predictions
+from models.trainer.evaluation.metrics import Metrics
+from models.trainer.evaluation.predictions import Predictions
 from models.trainer.examples import batches, read_examples
 from models.trainer.golden import TOLERANCE, write_golden
 from models.trainer.litert import LiteRTModel, write_litert
-from models.trainer.model_card import write_model_card
 from models.trainer.precision import in_precision
 from models.trainer.provenance import git_commit, package_versions
-from models.trainer.report import write_report
+from models.trainer.reporting.model_card import write_model_card
+from models.trainer.reporting.report import write_report
 from models.trainer.run_facts import RunFacts
 from models.trainer.saved_model import write_saved_model
 

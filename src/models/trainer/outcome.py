@@ -12,7 +12,8 @@ from contracts import storage
 from contracts.bundle import ImageSpec, ModelBundle
 from models.trainer.checkpoints import Progress
 from models.trainer.config import Execution
-from models.trainer.evaluation import Metrics, Predictions
+from models.trainer.evaluation.metrics import Metrics
+from models.trainer.evaluation.predictions import Predictions
 from models.trainer.examples import batches, read_examples
 from models.trainer.export import export_bundle, publish_bundle
 from models.trainer.phases import Data

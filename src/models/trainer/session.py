@@ -19,7 +19,7 @@ from models.trainer.checkpoints import Checkpoints, Progress, restore
 from models.trainer.cluster import Cluster
 from models.trainer.config import HEAD_ONLY, Execution, TrainConfig
 from models.trainer.devices import strategy_for
-from models.trainer.evaluation import evaluate
+from models.trainer.evaluation.metrics import evaluate
 from models.trainer.fit import Fit
 from models.trainer.input_pipeline import Batches, Pixels, SplitShards
 from models.trainer.outcome import Outcome, readable

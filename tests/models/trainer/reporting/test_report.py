@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from contracts.dataset import ShardIndex
-from models.trainer.evaluation import Metrics, Predictions, evaluate
+from models.trainer.evaluation.metrics import Metrics, evaluate
+from models.trainer.evaluation.predictions import Predictions
 from models.trainer.examples import StoredExample, read_examples
-from models.trainer.report import write_report
+from models.trainer.reporting.report import write_report
 from models.trainer.run_facts import RunFacts
 
 CLASSES = ("<b>bold</b>", "green", "red")

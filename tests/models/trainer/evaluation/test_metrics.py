@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, top_k_accuracy_score
 
 from contracts.errors import StageError
-from models.trainer.evaluation import Metrics, Predictions, bootstrap_interval, calibration_error, evaluate
+from models.trainer.evaluation.metrics import Metrics, bootstrap_interval, calibration_error, evaluate
+from models.trainer.evaluation.predictions import Predictions
 
 
 def test_a_worked_example() -> None:

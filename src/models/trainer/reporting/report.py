@@ -14,11 +14,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from contracts.dataset import Split
-from models.trainer.charts import confusion_chart, learning_curves
-from models.trainer.evaluation import CONFIDENCE, Metrics, Predictions
+from models.trainer.evaluation.metrics import CONFIDENCE, Metrics
+from models.trainer.evaluation.predictions import Predictions
 from models.trainer.examples import StoredExample
 from models.trainer.provenance import git_commit, package_versions
-from models.trainer.rendering import render
+from models.trainer.reporting.charts import confusion_chart, learning_curves
+from models.trainer.reporting.rendering import render
 from models.trainer.run_facts import RunFacts
 
 REPORT_HTML = "report.html"

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from contracts.bundle import LiteRT
-from models.trainer.evaluation import Metrics
+from models.trainer.evaluation.metrics import Metrics
 from models.trainer.provenance import git_commit, package_versions
-from models.trainer.rendering import render
+from models.trainer.reporting.rendering import render
 from models.trainer.run_facts import RunFacts
 
 WEAKEST = 5

@@ -13,6 +13,7 @@ from contracts import storage
 from contracts.dataset import ResizeMode
 from contracts.documents import Document, Part
 from contracts.errors import InputError
+from contracts.verdict import Verdict
 
 SAVED_MODEL = "saved_model"
 KERAS_MODEL = "model.keras"
@@ -67,13 +68,6 @@ class Golden(Part):
     probabilities: tuple[FiniteFloat, ...]
 
 
-class Verdict(Part):
-    """What the gate said."""
-
-    blessed: bool
-    reasons: tuple[str, ...]
-
-
 class ModelBundle(Document):
     """`models/<dataset>/<run-id>/bundle.json`."""
 
@@ -97,6 +91,28 @@ class ModelBundle(Document):
     packages: dict[str, str]
     wandb_run: str | None = Field(description="the run's id, or None where W&B was off")
     files: dict[str, BundleFile] = Field(description="every file but this one")
+
+    @property
+    def digest(self) -> str:
+        """sha256 over the files' names and checksums: the same whatever the gate says of the bundle."""
+        lines = sorted(f"{name} {file.sha256}\n" for name, file in self.files.items())
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+    def check_blessed(self, uri: str) -> None:
+        """Refuse a bundle that the gate didn't bless.
+
+        Args:
+            uri: its folder, for the message.
+
+        Raises:
+            InputError: it was refused, or never judged.
+        """
+        if self.gate is None:
+            raise InputError(f"the gate hasn't judged the bundle {uri}: run python -m models.trainer.gate first")
+        if not self.gate.blessed:
+            raise InputError(
+                f"the gate refused the bundle {uri}: {' '.join(self.gate.reasons)} Name one that is blessed"
+            )
 
     def names(self, wanted: Collection[str] | None = None) -> list[str]:
         """The files of the bundle; only those that `wanted` names, or that lie in a folder that it names."""

@@ -1,0 +1,33 @@
+"""The best bundle of a data set so far: what the gate compares the next one with."""
+
+from typing import ClassVar
+
+from pydantic import AwareDatetime, Field, FiniteFloat
+
+from contracts import storage
+from contracts.documents import Document
+from contracts.verdict import Floors
+
+
+class Champion(Document):
+    """`models/<dataset>/champion.json`."""
+
+    file_name: ClassVar[str] = "champion.json"
+    made_by: ClassVar[str] = "python -m models.trainer.gate"
+
+    dataset: str
+    dataset_digest: str = Field(description="of the data whose test split it was judged on")
+    bundle: str = Field(description="its folder; a relative one counts from this document's own folder")
+    digest: str = Field(description="of the bundle's files: `ModelBundle.digest`")
+    metrics: dict[str, FiniteFloat] = Field(description="of that test split")
+    floors: Floors = Field(description="what it was asked for")
+    judged_at: AwareDatetime
+
+    @property
+    def name(self) -> str:
+        """The bundle's folder's own name."""
+        return storage.last_part(self.bundle)
+
+    def uri(self, folder: str) -> str:
+        """Where the bundle is, seen from the `folder` that holds this document."""
+        return storage.resolve(self.bundle, folder)

@@ -2,11 +2,13 @@
 
 import gc
 import importlib.util
+import re
 import socket
 import subprocess
 import sys
 import threading
 import time
+import urllib.parse
 import uuid
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -134,6 +136,42 @@ def loopback() -> Iterator[Callable[[Callable[[BaseHTTPRequestHandler, bytes], A
         server.server_close()
 
 
+@pytest.fixture
+def strict_bucket(
+    bucket: str, gcs_emulator: str, loopback: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> str:
+    """A bucket that keeps to `ifGenerationMatch` as Cloud Storage does and the emulator doesn't.
+
+    This test's storage, and that of the processes it starts, goes through a proxy that holds every other
+    conditional write up while it looks at one.
+    """
+    one_at_a_time = threading.Lock()
+
+    def forward(request: BaseHTTPRequestHandler, body: bytes) -> Answer:
+        answer = requests.request(
+            request.command, gcs_emulator + request.path, headers=request.headers, data=body, timeout=10
+        )
+        kept = {"Content-Type", "X-Goog-Hash"}
+        headers = {key: value for key, value in answer.headers.items() if key in kept}
+        return answer.status_code, headers, answer.content
+
+    def strictly(request: BaseHTTPRequestHandler, body: bytes) -> Answer:
+        wanted = re.search("ifGenerationMatch=([0-9]+)", request.path)
+        if wanted is None:
+            return forward(request, body)
+        found = re.search(rb'"name": *"([^"]+)"', body)
+        assert found
+        name = urllib.parse.quote(found[1].decode(), safe="")
+        with one_at_a_time:
+            there = requests.get(f"{gcs_emulator}/storage/v1/b/{bucket[5:]}/o/{name}", timeout=10)
+            if int(wanted[1]) != (int(there.json()["generation"]) if there.ok else 0):
+                return 412, {}, b"{}"
+            return forward(request, body)
+
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", loopback(strictly))
+    return bucket
+
+
 def _wait_for(server: subprocess.Popen[bytes], url: str) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
@@ -149,6 +187,7 @@ def _wait_for(server: subprocess.Popen[bytes], url: str) -> None:
 
 TINY_CLASSES = ("blue", "green", "red")
 TINY_SIZE = 32
+TINY_TEMPERATURE = 1.5
 
 
 @pytest.fixture(scope="session")
@@ -255,7 +294,10 @@ def tiny_export(tiny_network: Any, tiny_records: Path) -> Callable[..., Any]:
     import keras
     import numpy as np
 
+    from contracts.bundle import Calibration
     from contracts.dataset import ShardIndex
+    from models.trainer.evaluation.calibration import tempered
+    from models.trainer.evaluation.judgement import Judgement
     from models.trainer.evaluation.metrics import evaluate
     from models.trainer.evaluation.predictions import Predictions
     from models.trainer.examples import batches, read_examples
@@ -286,16 +328,22 @@ def tiny_export(tiny_network: Any, tiny_records: Path) -> Callable[..., Any]:
         split: [str(tiny_records / shard.name) for shard in index.shards[split]] for split in index.shards
     }
     examples, pixels = next(batches(read_examples(shards["test"]), run.image, 30))
+    answers = keras.ops.convert_to_numpy(keras.ops.softmax(tiny_network(pixels)))
     test = Predictions(
         filenames=[example.filename for example in examples],
         labels=np.array([example.label for example in examples]),
-        probabilities=keras.ops.convert_to_numpy(keras.ops.softmax(tiny_network(pixels))),
+        probabilities=tempered(answers, TINY_TEMPERATURE),
     )
-    metrics = evaluate(test.probabilities, test.labels, index.class_names)
+    metrics = evaluate(test.probabilities, test.labels, index.class_names, temperature=TINY_TEMPERATURE)
 
     def export(folder: Path, **replaced: list[str]) -> Any:
         return export_bundle(
-            tiny_network, folder, run, test=test, metrics=metrics, shards={**shards, **replaced}
+            tiny_network,
+            folder,
+            run,
+            judgement=Judgement("test", test, metrics),
+            calibration=Calibration(temperature=TINY_TEMPERATURE, examples=24),
+            shards={**shards, **replaced},
         )
 
     return export

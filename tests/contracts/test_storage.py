@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import google_crc32c
 import pytest
@@ -16,6 +17,8 @@ from hypothesis import strategies as st
 from contracts import storage
 from contracts.errors import InputError
 from contracts.storage import gcs, gcs_access, gcs_parts, gcs_transfer, gcs_wire
+
+SRC = Path(__file__).parents[2] / "src"
 
 per_example = settings(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -292,6 +295,46 @@ def test_bytes_damaged_on_the_way_up_are_refused(between, tmp_path):
         storage.upload(tmp_path / "y", storage.join(bucket, "y"))
     with pytest.raises(storage.NotFoundError):
         storage.list_files(bucket)
+
+
+REPLACER = """
+import sys
+from contracts import storage
+uri, tries = sys.argv[1], int(sys.argv[2])
+won = 0
+while won < tries:
+    seen = storage.read_bytes(uri)
+    try:
+        storage.replace_bytes(uri, seen, str(int(seen) + 1).encode())
+    except storage.ConflictError:
+        continue
+    won += 1
+"""
+
+
+class TestReplacing:
+    @pytest.fixture(params=["local", "gcs"])
+    def uri(self, request, tmp_path):
+        root = str(tmp_path) if request.param == "local" else request.getfixturevalue("strict_bucket")
+        return storage.join(root, "models/champion.json")
+
+    def test_only_what_was_seen_is_replaced(self, uri):
+        with pytest.raises(storage.ConflictError, match="written by somebody else"):
+            storage.replace_bytes(uri, b"was never there", b"0")
+        storage.replace_bytes(uri, None, b"1")
+        storage.replace_bytes(uri, b"1", b"2")
+        for seen in (None, b"1"):
+            with pytest.raises(storage.ConflictError, match="written by somebody else"):
+                storage.replace_bytes(uri, seen, b"3")
+        assert storage.read_bytes(uri) == b"2"
+
+    def test_of_processes_that_saw_the_same_one_succeeds(self, uri):
+        storage.write_bytes(uri, b"0")
+        tries = 10 if storage.is_remote(uri) else 200
+        command = [sys.executable, "-c", REPLACER, uri, str(tries)]
+        processes = [subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(SRC)}) for _ in range(2)]
+        assert [process.wait(timeout=120) for process in processes] == [0, 0]
+        assert storage.read_bytes(uri) == str(2 * tries).encode()
 
 
 def test_a_lost_race_is_a_conflict(between):

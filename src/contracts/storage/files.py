@@ -80,6 +80,22 @@ def write_bytes(uri: str, data: bytes, *, if_generation_match: int | None = None
     return _backend(uri).write_bytes(uri, data, if_generation_match)
 
 
+def replace_bytes(uri: str, expected: bytes | None, data: bytes) -> None:
+    """Publish `data` under a final name, atomically, but only in place of what the caller has seen there.
+
+    Of several processes that saw the same file, one succeeds.
+
+    Args:
+        uri: where to.
+        expected: what `read_bytes` gave; None: there was no such file.
+        data: the whole file.
+
+    Raises:
+        ConflictError: the file is another one by now; nothing was written.
+    """
+    _backend(uri).replace_bytes(uri, expected, data)
+
+
 def open_read(uri: str) -> BinaryIO:
     """Open a file for reading; seekable, so zipfile can read a member of a large object by ranged reads.
 

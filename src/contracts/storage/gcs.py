@@ -17,7 +17,7 @@ from contracts.storage import gcs_access, gcs_transfer, gcs_wire, local, uris
 from contracts.storage.gcs_access import REQUEST, translated
 from contracts.storage.gcs_reader import RangedReader
 from contracts.storage.partials import tidy
-from contracts.storage.types import FileInfo, NotFoundError
+from contracts.storage.types import ConflictError, FileInfo, NotFoundError
 
 READ_AHEAD = 4 << 20
 """Bytes that a ranged read fetches at least: many members of an archive, or one large one."""
@@ -44,6 +44,20 @@ def read_bytes(uri: str) -> bytes:
 
 def write_bytes(uri: str, data: bytes, if_generation_match: int | None) -> FileInfo:
     return gcs_transfer.write(uri, data, if_generation_match)
+
+
+def replace_bytes(uri: str, expected: bytes | None, data: bytes) -> None:
+    generation = 0
+    if expected is not None:
+        # In this order: should another one come between, the generation is too old, and nothing is written.
+        try:
+            generation = stat(uri).generation
+            same = read_bytes(uri) == expected
+        except NotFoundError:
+            same = False
+        if not same:
+            raise ConflictError(f"{uri} was written by somebody else in the meantime")
+    write_bytes(uri, data, generation)
 
 
 def open_read(uri: str) -> BinaryIO:

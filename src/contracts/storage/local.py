@@ -1,10 +1,11 @@
 """Storage on a local file system."""
 
 import base64
+import fcntl
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
@@ -59,8 +60,26 @@ def write_bytes(uri: str, data: bytes, if_generation_match: int | None) -> FileI
         try:
             os.link(partial, uri)  # unlike a rename, it fails where the name is taken
         except FileExistsError:
-            raise ConflictError(f"{uri} was written by somebody else in the meantime") from None
+            raise _conflict(uri) from None
     return stat(uri)
+
+
+def replace_bytes(uri: str, expected: bytes | None, data: bytes) -> None:
+    if expected is None:
+        write_bytes(uri, data, if_generation_match=0)
+        return
+    try:
+        with Path(uri).open("r+b") as seen:  # as NFS gives this lock to writers only
+            with suppress(OSError):  # no locks on this file system
+                fcntl.flock(seen, fcntl.LOCK_EX)
+            # Whoever waited may hold the lock of a file that another one has replaced by now.
+            still = os.path.samestat(os.fstat(seen.fileno()), Path(uri).stat())
+            if not still or seen.read() != expected:
+                raise _conflict(uri)
+            with writing(uri) as partial:
+                partial.write_bytes(data)
+    except FileNotFoundError:
+        raise _conflict(uri) from None
 
 
 def open_read(uri: str) -> BinaryIO:
@@ -148,6 +167,10 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
 
 def _same(one: Path, other: Path) -> bool:
     return one.stat().st_size == other.stat().st_size and checksum(one) == checksum(other)
+
+
+def _conflict(uri: str) -> ConflictError:
+    return ConflictError(f"{uri} was written by somebody else in the meantime")
 
 
 def _not_found(uri: str) -> NotFoundError:

@@ -41,7 +41,7 @@ class FeatureBatches:
     def shuffled(self, epoch: Epoch) -> Any:
         """The rest of an epoch; until it is over, no other can be read."""
         self._order = np.random.default_rng(epoch.order).permutation(len(self._labels))
-        return self._data.skip(epoch.done * (self._batches.replicas // self._batches.hosts))
+        return self._data.skip(epoch.done * self._batches.host_replicas)
 
     def _graph(self) -> Any:
         @plain

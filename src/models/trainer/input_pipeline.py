@@ -51,6 +51,11 @@ class Batches:
     host: int = 0
 
     @property
+    def host_replicas(self) -> int:
+        """The replicas of one host."""
+        return self.replicas // self.hosts
+
+    @property
     def of_replica(self) -> int:
         """The images of a replica, padding included."""
         return -(-self.images // (self.replicas * self.accumulate)) * self.accumulate
@@ -58,7 +63,7 @@ class Batches:
     @property
     def of_host(self) -> int:
         """The images of a host, padding included."""
-        return self.of_replica * (self.replicas // self.hosts)
+        return self.of_replica * self.host_replicas
 
     def steps(self, examples: int) -> int:
         """Batches in a pass over `examples`."""
@@ -236,7 +241,8 @@ def _own_parts(data: Any, split: SplitShards, batches: Batches) -> Any:
         shares = tf.where(place < left[batches.host], 1.0 / tf.cast(real, tf.float32), 0.0)
         return tf.gather(elements, place % mine), numbers * batches.hosts + batches.host, shares
 
-    return data.batch(mine, drop_remainder=True).enumerate().map(part).take(-(-max(counts) // mine))
+    steps = training_steps(split, batches, own_files=True)
+    return data.batch(mine, drop_remainder=True).enumerate().map(part).take(steps)
 
 
 def _examples_of_hosts(split: SplitShards, batches: Batches) -> list[int]:
@@ -245,14 +251,12 @@ def _examples_of_hosts(split: SplitShards, batches: Batches) -> list[int]:
 
 def for_replicas(data: Any, batches: Batches) -> Any:
     """A host's batches, one behind the other for each of its replicas."""
-    replicas = batches.replicas // batches.hosts
-    if replicas > 1:
+    if batches.host_replicas > 1:
 
         @plain
         def split(*part: Any) -> tuple[Any, ...]:
-            return tuple(
-                tf.reshape(values, [replicas, batches.of_replica, *values.shape[1:]]) for values in part
-            )
+            shape = [batches.host_replicas, batches.of_replica]
+            return tuple(tf.reshape(values, [*shape, *values.shape[1:]]) for values in part)
 
         data = data.map(split).unbatch()
     return data

@@ -112,7 +112,6 @@ class Phases:
         log("features computed", images=images, seconds=seconds, precision=base.precision)
 
         training = [FeatureBatches(values, labels, data.batches) for values, labels in views]
-
         return Task(
             head,
             self._objective(),
@@ -134,17 +133,16 @@ class Phases:
             with self._strategy.scope():
                 base = in_precision(base, precision)
         data = self._data
-        local = data.batches.replicas // data.batches.hosts
-        batches = Batches(data.batches.images, local)
+        batches = Batches(data.batches.images, data.batches.host_replicas)
         return FrozenBase(base, precision, self._strategy, data.pixels, batches), head
 
     def _features(
         self, base: FrozenBase, split: Split, view: int, folder: Path | None
     ) -> tuple[Features, Any]:
-        seen = self._epoch(view, 0) if view else None
-        if seen:
-            seen = replace(seen, augment=replace(seen.augment, mixup=0.0, cutmix=0.0))
-        return base.features(self._data.splits[split], seen, folder)
+        seen = self._epoch(view, 0)
+        # An image's features are its own: nothing is mixed into it.
+        seen = replace(seen, augment=replace(seen.augment, mixup=0.0, cutmix=0.0))
+        return base.features(self._data.splits[split], seen if view else None, folder)
 
     def _epoch(self, number: int, done: int) -> Epoch:
         config = self._config

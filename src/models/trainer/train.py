@@ -59,9 +59,7 @@ def train_and_evaluate(
     design = architecture.design(options)
     image_size = choose_image_size(config, index, design)
     wandb_mode(execution.wandb)
-    config = with_global_batch(config, execution, cluster, devices)
-    config = within(config, index.examples("train"))
-    check_host_input(config, cluster, index)
+    config = settled(config, execution, cluster, index, devices)
     settings = config.model_dump(mode="json") | options.model_dump(mode="json")
     name = storage.last_part(output_uri)
     run = find_run(output_uri, new_run(name, architecture.name, digest_of(index), settings))
@@ -103,35 +101,34 @@ def choose_image_size(config: TrainConfig, index: ShardIndex, design: Design) ->
     return size
 
 
-def with_global_batch(
-    config: TrainConfig, execution: Execution, cluster: Cluster, devices: Sequence[str] | None = None
+def settled(
+    config: TrainConfig,
+    execution: Execution,
+    cluster: Cluster,
+    index: ShardIndex,
+    devices: Sequence[str] | None = None,
 ) -> TrainConfig:
-    """Have `batch_size` follow from `--replica-batch-size` where that is given.
+    """Have `batch_size` follow from the devices where `--replica-batch-size` is given, and from the data.
+
+    It is no larger than the training split: more would be padding.
 
     Raises:
-        InputError: there are fewer GPUs.
+        InputError: there are fewer GPUs, or the batch can't be dealt to the hosts or computed in its parts.
     """
+    images = config.batch_size
     if execution.replica_batch_size:
         replicas = (len(devices) if devices else _gpus(execution.gpu)) * cluster.hosts
-        config = config.model_copy(update={"batch_size": execution.replica_batch_size * replicas})
-    return config
-
-
-def within(config: TrainConfig, examples: int) -> TrainConfig:
-    """Have no larger batch than there are training images: more would be padding.
-
-    Raises:
-        InputError: the batch can't be computed in so many parts.
-    """
-    config = config.model_copy(update={"batch_size": min(config.batch_size, examples)})
+        images = execution.replica_batch_size * replicas
+    config = config.model_copy(update={"batch_size": min(images, index.examples("train"))})
     if config.accumulate > config.batch_size:
         raise InputError(
             f"--accumulate {config.accumulate} is more than a batch has images, {config.batch_size}: lower it"
         )
+    _check_host_input(config, cluster, index)
     return config
 
 
-def check_host_input(config: TrainConfig, cluster: Cluster, index: ShardIndex) -> None:
+def _check_host_input(config: TrainConfig, cluster: Cluster, index: ShardIndex) -> None:
     """Refuse what can't be dealt to the hosts where each reads files of its own.
 
     Raises:

@@ -21,7 +21,7 @@ from models.trainer.checkpoints import Checkpoints
 from models.trainer.cluster import Cluster
 from models.trainer.config import Execution, TrainConfig
 from models.trainer.run_folder import Run, open_run_folder
-from models.trainer.train import check_host_input, choose_image_size, with_global_batch
+from models.trainer.train import choose_image_size, settled
 
 Train = Callable[..., ModelBundle]
 
@@ -202,13 +202,16 @@ def test_the_size_of_images(
 
 
 def test_a_batch_is_global_unless_it_is_given_for_a_replica(tiny_records: Path) -> None:
-    config, hosts = TrainConfig(batch_size=63, host_input="files"), Cluster(2, 1)
-    assert with_global_batch(config, Execution(gpu="0"), hosts) == config
-    execution = Execution(gpu="0", replica_batch_size=10)
-    assert with_global_batch(config, execution, hosts, ["CPU:0", "CPU:1"]).batch_size == 40
+    config, execution, hosts = TrainConfig(batch_size=45), Execution(gpu="0"), Cluster(2, 1)
     index = ShardIndex.read(str(tiny_records))
-    check_host_input(config, Cluster(), index)
-    with pytest.raises(InputError, match="--batch-size 63 is no multiple of 2"):
-        check_host_input(config, hosts, index)
+    assert settled(config, execution, hosts, index) == config
+    of_replica = Execution(gpu="0", replica_batch_size=10)
+    assert settled(config, of_replica, hosts, index, ["CPU:0", "CPU:1"]).batch_size == 40
+    assert settled(config, of_replica, hosts, index, ["CPU:0"] * 4).batch_size == 60  # all that there are
+
+    files = TrainConfig(batch_size=45, host_input="files")
+    assert settled(files, execution, Cluster(), index) == files
+    with pytest.raises(InputError, match="--batch-size 45 is no multiple of 2"):
+        settled(files, execution, hosts, index)
     with pytest.raises(InputError, match="a training shard or more for each of 2 hosts, and there are 1"):
-        check_host_input(config.model_copy(update={"batch_size": 64}), hosts, index)
+        settled(files.model_copy(update={"batch_size": 44}), execution, hosts, index)

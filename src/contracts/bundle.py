@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import AwareDatetime, Field, FiniteFloat, NonNegativeInt, PositiveInt
+from pydantic import AwareDatetime, Field, FiniteFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from contracts import storage
 from contracts.dataset import ResizeMode
@@ -61,6 +61,17 @@ class LiteRT(Part):
     examples: PositiveInt = Field(description="validation images compared")
 
 
+class Calibration(Part):
+    """What the logits are divided by before the softmax, so that the network is as sure as it is right.
+
+    It is part of the graphs of `saved_model/` and `model.tflite`: their probabilities are calibrated.
+    `model.keras` gives logits, and knows nothing of it.
+    """
+
+    temperature: PositiveFloat = Field(description="1: as trained; above it less sure, below it surer")
+    examples: PositiveInt = Field(description="validation images that it was fitted on")
+
+
 class Golden(Part):
     """An image of the bundle with the probabilities that `model.tflite` must give for it."""
 
@@ -73,7 +84,9 @@ class ModelBundle(Document):
 
     file_name: ClassVar[str] = "bundle.json"
     made_by: ClassVar[str] = "python -m models.<arch>.train_multi_gpu"
+    current_version: ClassVar[int] = 2
 
+    schema_version: int = Field(default=2)
     name: str = Field(description="the run's id: the folder's name")
     architecture: str
     dataset: str
@@ -81,6 +94,7 @@ class ModelBundle(Document):
     created_at: AwareDatetime
     class_names: tuple[str, ...] = Field(min_length=2, description="the index is the label")
     image: ImageSpec
+    calibration: Calibration
     litert: LiteRT
     golden: tuple[Golden, ...] = Field(min_length=1)
     golden_tolerance: float = Field(description="largest difference of a probability at the replay")
@@ -108,7 +122,7 @@ class ModelBundle(Document):
             InputError: it was refused, or never judged.
         """
         if self.gate is None:
-            raise InputError(f"the gate hasn't judged the bundle {uri}: run python -m models.trainer.gate first")
+            raise InputError(f"the bundle {uri} wasn't judged: run python -m models.trainer.gate on it first")
         if not self.gate.blessed:
             raise InputError(
                 f"the gate refused the bundle {uri}: {' '.join(self.gate.reasons)} Name one that is blessed"

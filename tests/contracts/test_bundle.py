@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from contracts import storage
-from contracts.bundle import BundleFile, Golden, ImageSpec, LiteRT, ModelBundle, open_bundle
+from contracts.bundle import BundleFile, Calibration, Golden, ImageSpec, LiteRT, ModelBundle, open_bundle
 from contracts.errors import InputError
 
 FILES = {"model.tflite": b"weights", "golden/00.jpg": b"an image", "report/report.html": b"<p>"}
@@ -25,6 +25,7 @@ def folder(tmp_path: Path) -> Path:
         created_at=datetime.now(UTC),
         class_names=("a", "b"),
         image=ImageSpec(size=8, record_size=8, resize="crop"),
+        calibration=Calibration(temperature=1.2, examples=1),
         litert=LiteRT(quantization="float16", agreement=1, examples=1),
         golden=(Golden(file="golden/00.jpg", probabilities=(0.5, 0.5)),),
         golden_tolerance=0.02,

@@ -201,6 +201,11 @@ class Execution(BaseModel):
         default=10.0, description="Minutes between two saved states, besides that of each epoch."
     )
     keep_checkpoints: int = Field(default=2, ge=1, description="Saved states that are kept, the newest.")
+    export: bool = Field(
+        default=True,
+        description="Judge the best weights on the test split and export them; --no-export leaves that to "
+        "the same command later.",
+    )
     cache: str | None = Field(
         default=None,
         description="Folder for what is read more than once: a bucket's shards, features that don't fit into "

@@ -5,17 +5,15 @@ report's folder (see `models.trainer.reporting.report`), `metrics.json` last.
 """
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import numpy as np
 import typer
-from numpy.typing import NDArray
 
 from contracts import storage
 from contracts.bundle import LITERT_MODEL, SAVED_MODEL, ModelBundle, open_bundle
-from contracts.console import log, progress, run_app
+from contracts.console import log, run_app
 from contracts.dataset import ShardIndex, Split
 from contracts.errors import InputError
 from contracts.options import Input
@@ -27,9 +25,6 @@ from models.trainer.runtime import load_tensorflow
 from models.trainer.shards import local_shards
 
 Runtime = Literal["tensorflow", "litert"]
-Answer = Callable[[NDArray[np.uint8]], NDArray[np.floating[Any]]]
-
-_BATCH = 32
 _FILES: dict[Runtime, str] = {"tensorflow": SAVED_MODEL, "litert": LITERT_MODEL}
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -84,27 +79,19 @@ def evaluate(
     with open_bundle(model, [_FILES[runtime]]) as (folder, _):
         # Only now, as it takes seconds: `--help` and a wrong argument don't wait for it.
         load_tensorflow()
-        predictions = predict(_answer(folder, runtime), bundle, shards, index.examples(split))
-    metrics = measure(predictions.probabilities, predictions.labels, bundle.class_names)
+        from models.trainer.evaluation.answering import answer_all, bundle_answer
+
+        predictions = answer_all(bundle_answer(folder, runtime), shards, bundle.image, index.examples(split))
+    metrics = measure(
+        predictions.probabilities,
+        predictions.labels,
+        bundle.class_names,
+        temperature=bundle.calibration.temperature,
+    )
     if output is not None:
         facts = _facts(bundle, model, index, data, f"--split {split} --runtime {runtime}")
         _report(output, facts, predictions, metrics, shards, split)
     return metrics
-
-
-def predict(answer: Answer, bundle: ModelBundle, shards: Sequence[str], examples: int) -> Predictions:
-    """Answer every example of some shards, prepared as the server prepares an image."""
-    from models.trainer.examples import batches, read_examples
-
-    steps = batches(read_examples(shards), bundle.image, _BATCH)
-    filenames: list[str] = []
-    labels: list[int] = []
-    answers = []
-    for group, pixels in progress(steps, total=-(-examples // _BATCH), what="answering", unit="batch"):
-        filenames += [example.filename for example in group]
-        labels += [example.label for example in group]
-        answers.append(answer(pixels))
-    return Predictions(filenames, np.array(labels), np.concatenate(answers))
 
 
 def table(metrics: Metrics) -> str:
@@ -112,18 +99,6 @@ def table(metrics: Metrics) -> str:
     return "\n".join(
         f"{name.replace('_', ' '):<18} {value:>10.4g}" for name, value in metrics.headline().items()
     )
-
-
-def _answer(folder: Path, runtime: Runtime) -> Answer:
-    if runtime == "litert":
-        from models.trainer.litert import LiteRTModel
-
-        return LiteRTModel(folder / LITERT_MODEL).probabilities
-    import tensorflow as tf
-
-    # The signature lives only as long as the model that it came from.
-    loaded = tf.saved_model.load(str(folder / SAVED_MODEL))
-    return lambda pixels: loaded.signatures["pixels"](pixels=tf.constant(pixels))["probabilities"].numpy()
 
 
 def _check(bundle: ModelBundle, model: str, index: ShardIndex, data: str) -> None:

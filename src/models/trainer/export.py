@@ -1,7 +1,7 @@
 """A trained network becomes a bundle: a folder of everything that serves, judges or explains it.
 
 In: a Keras network (uint8 RGB [batch, size, size, 3] to logits float32 [batch, classes]), its answers for the
-test split, and what is known of the run. Out: the files of `contracts.bundle.ModelBundle`.
+test split, its temperature, and what is known of the run. Out: the files of `contracts.bundle.ModelBundle`.
 """
 
 import csv
@@ -15,11 +15,10 @@ import keras
 
 from contracts import bundle as names
 from contracts import storage
-from contracts.bundle import BundleFile, Golden, LiteRT, ModelBundle
+from contracts.bundle import BundleFile, Calibration, Golden, LiteRT, ModelBundle
 from contracts.console import log
 from contracts.dataset import Split
-from models.trainer.evaluation.metrics import Metrics
-from models.trainer.evaluation.predictions import Predictions
+from models.trainer.evaluation.judgement import Judgement
 from models.trainer.examples import batches, read_examples
 from models.trainer.golden import TOLERANCE, write_golden
 from models.trainer.litert import LiteRTModel, write_litert
@@ -42,8 +41,8 @@ def export_bundle(
     folder: Path,
     run: RunFacts,
     *,
-    test: Predictions,
-    metrics: Metrics,
+    judgement: Judgement,
+    calibration: Calibration,
     shards: Mapping[Split, Sequence[str]],
 ) -> ModelBundle:
     """Write the bundle into a local folder, `bundle.json` last.
@@ -53,12 +52,13 @@ def export_bundle(
     (checkpoints, logs) stay, and aren't part of the bundle.
 
     Args:
-        network: the best weights; any precision policy (it is exported in float32).
+        network: the best weights; any precision policy (it is exported in float32). `model.keras` is it, and
+            gives logits; the other forms give calibrated probabilities, the golden images' among them.
         folder: where to; made if need be.
         run: what was trained, on what, and how.
-        test: the network's answers for the test split.
-        metrics: what `evaluation.evaluate` said of them.
-        shards: local paths of the TFRecords of `val` and `test`.
+        judgement: of the test split.
+        calibration: the temperature.
+        shards: local paths of each split's TFRecords.
 
     Returns:
         The document that was written.
@@ -66,11 +66,18 @@ def export_bundle(
     staging = folder / _STAGING
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
-    litert, golden = _write_models(in_precision(network, "float32"), staging, run, shards)
+    exported = in_precision(network, "float32")
+    litert, golden = _write_models(exported, staging, run, calibration.temperature, shards)
     log("writing the report and the model card")
     _write_labels(staging / names.LABELS, run.index.class_names)
-    write_report(staging / names.REPORT, run, test, metrics, read_examples(shards["test"]))
-    write_model_card(staging / names.MODEL_CARD, run, metrics, litert)
+    write_report(
+        staging / names.REPORT,
+        run,
+        judgement.predictions,
+        judgement.metrics,
+        read_examples(shards[judgement.split]),
+    )
+    write_model_card(staging / names.MODEL_CARD, run, judgement.metrics, litert)
     bundle = ModelBundle(
         name=run.name,
         architecture=run.architecture,
@@ -79,10 +86,11 @@ def export_bundle(
         created_at=datetime.now(UTC),
         class_names=run.index.class_names,
         image=run.image,
+        calibration=calibration,
         litert=litert,
         golden=tuple(golden),
         golden_tolerance=TOLERANCE,
-        metrics=metrics.headline(),
+        metrics=judgement.metrics.headline(),
         config=dict(run.config),
         git_commit=git_commit(),
         packages=package_versions(),
@@ -110,14 +118,18 @@ def publish_bundle(folder: Path, uri: str) -> None:
 
 
 def _write_models(
-    network: keras.Model, folder: Path, run: RunFacts, shards: Mapping[Split, Sequence[str]]
+    network: keras.Model,
+    folder: Path,
+    run: RunFacts,
+    temperature: float,
+    shards: Mapping[Split, Sequence[str]],
 ) -> tuple[LiteRT, list[Golden]]:
     log("exporting the network", formats=[names.KERAS_MODEL, names.SAVED_MODEL, names.LITERT_MODEL])
     network.save(folder / names.KERAS_MODEL)
-    write_saved_model(network, folder / names.SAVED_MODEL, run.image, run.index.class_names)
+    write_saved_model(network, folder / names.SAVED_MODEL, run.image, run.index.class_names, temperature)
     validation = islice(read_examples(shards["val"]), AGREEMENT_EXAMPLES)
     pixels = (pixels for _, pixels in batches(validation, run.image, _BATCH))
-    litert = write_litert(network, folder / names.LITERT_MODEL, pixels)
+    litert = write_litert(network, folder / names.LITERT_MODEL, pixels, temperature)
     model = LiteRTModel(folder / names.LITERT_MODEL)
     return litert, write_golden(folder, read_examples(shards["test"]), run.image, model)
 

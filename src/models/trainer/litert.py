@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from contracts.bundle import LiteRT
 from contracts.console import log
 from contracts.errors import StageError
+from models.trainer.calibrated import calibrated
 
 LEAST_AGREEMENT = 0.98
 """Share of validation images for which int8 must name the float network's class, or else float16 is taken."""
@@ -49,25 +50,28 @@ class LiteRTModel:
         return np.asarray(self._interpreter.get_tensor(self._output), np.float32)
 
 
-def write_litert(network: keras.Model, path: Path, batches: Iterable[NDArray[np.uint8]]) -> LiteRT:
+def write_litert(
+    network: keras.Model, path: Path, batches: Iterable[NDArray[np.uint8]], temperature: float = 1.0
+) -> LiteRT:
     """Convert a network to the smallest file that agrees with it.
 
     Args:
         network: float32; uint8 RGB [batch, size, size, 3] to logits.
         path: where to.
         batches: pixels of validation images, uint8 [b, size, size, 3].
+        temperature: the file's probabilities are softmax(logits / temperature).
 
     Raises:
         StageError: not even float16 agrees, so the file is not the network.
     """
     kept = [(pixels, np.asarray(network(pixels, training=False)).argmax(axis=1)) for pixels in batches]
     examples = sum(len(pixels) for pixels, _ in kept)
-    path.write_bytes(convert(network))
+    path.write_bytes(convert(network, temperature=temperature))
     agreement = agreement_of(path, kept)
     if agreement >= LEAST_AGREEMENT:
         return LiteRT(quantization="int8-dynamic-range", agreement=agreement, examples=examples)
     log("int8 disagrees with float, so the LiteRT file keeps float16", agreement=agreement)
-    path.write_bytes(convert(network, tf.float16))
+    path.write_bytes(convert(network, tf.float16, temperature))
     agreement = agreement_of(path, kept)
     if agreement < LEAST_AGREEMENT:
         raise StageError(
@@ -77,13 +81,13 @@ def write_litert(network: keras.Model, path: Path, batches: Iterable[NDArray[np.
     return LiteRT(quantization="float16", agreement=agreement, examples=examples)
 
 
-def convert(network: keras.Model, weights: Any = None) -> bytes:
+def convert(network: keras.Model, weights: Any = None, temperature: float = 1.0) -> bytes:
     """Convert a network; `weights` is None for int8 dynamic range, or `tf.float16`."""
     shape = [1, *network.inputs[0].shape[1:]]
 
     @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8, "pixels")])  # type: ignore[untyped-decorator]
     def answer(pixels: Any) -> Any:
-        return tf.nn.softmax(network(pixels, training=False))
+        return calibrated(network, pixels, temperature)
 
     # Without the network as second argument, although TensorFlow advises it: with it the variables of a
     # Keras 3 network stay outside the file, which then answers NaN (XNNPACK) or fails to read them.

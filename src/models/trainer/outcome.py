@@ -1,82 +1,85 @@
-"""The end of a run: the best network answers the test split, and becomes a bundle."""
+"""The end of a run: the best network is calibrated and judged, and becomes a bundle."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
-import numpy as np
-import tensorflow as tf
 
-from contracts import storage
-from contracts.bundle import ImageSpec, ModelBundle
-from models.trainer.checkpoints import Progress
-from models.trainer.config import Execution
-from models.trainer.evaluation.metrics import Metrics
+from contracts.bundle import Calibration, ModelBundle
+from contracts.console import log
+from contracts.dataset import Split
+from models.trainer.evaluation.answering import answer_all, network_answer
+from models.trainer.evaluation.calibration import fit_temperature, tempered
+from models.trainer.evaluation.judgement import Judgement
+from models.trainer.evaluation.metrics import evaluate
 from models.trainer.evaluation.predictions import Predictions
-from models.trainer.examples import batches, read_examples
 from models.trainer.export import export_bundle, publish_bundle
-from models.trainer.phases import Data
 from models.trainer.run_facts import RunFacts
-from models.trainer.run_folder import Run, RunFolder
-from models.trainer.tracking import Tracker
-from models.trainer.wandb_run import WandbRun
+from models.trainer.run_folder import RunFolder
 
-_BATCH = 64
+
+@dataclass(frozen=True)
+class Answered:
+    """What the network says of the images that it wasn't trained on."""
+
+    calibration: Calibration
+    predictions: Mapping[Split, Predictions]
+    """Of `val` and `test`, calibrated."""
 
 
 @dataclass(frozen=True)
 class Outcome:
     """What is made of a run whose training is over."""
 
-    data: Data
-    architecture: str
-    run: Run
-    execution: Execution
+    run: RunFacts
     folder: RunFolder
-    command: str
-    """What to type to train it again."""
+    shards: Mapping[Split, Sequence[str]]
+    """Local paths of each split's TFRecords."""
 
-    def predict(self, network: keras.Model) -> Predictions:
-        """Answer the test split's images, prepared as the server does it."""
-        index, size = self.data.index, self.data.pixels.size
-        spec = ImageSpec(size=size, record_size=index.image_size, resize=index.resize)
-        forward = tf.function(
-            lambda pixels: tf.nn.softmax(network(pixels, training=False)),
-            input_signature=[tf.TensorSpec([None, size, size, 3], tf.uint8)],
-            autograph=False,
+    def answer(self, network: keras.Model) -> Answered:
+        """Answer the validation split, which tells the temperature, and the test split."""
+        answer = network_answer(network)
+        splits: tuple[Split, ...] = ("val", "test")
+        raw = {
+            split: answer_all(answer, self.shards[split], self.run.image, self.run.index.examples(split))
+            for split in splits
+        }
+        temperature = fit_temperature(raw["val"].probabilities, raw["val"].labels)
+        log("calibrated on the validation split", temperature=round(temperature, 3))
+        return Answered(
+            Calibration(temperature=temperature, examples=len(raw["val"].labels)),
+            {split: _at(temperature, predictions) for split, predictions in raw.items()},
         )
-        filenames, labels, probabilities = [], [], []
-        for examples, pixels in batches(read_examples(self.data.splits["test"].paths), spec, _BATCH):
-            filenames += [example.filename for example in examples]
-            labels += [example.label for example in examples]
-            probabilities.append(forward(tf.constant(pixels)).numpy())
-        return Predictions(filenames, np.array(labels), np.concatenate(probabilities))
 
-    def export(
-        self,
-        network: keras.Model,
-        reached: Progress,
-        test: Predictions,
-        metrics: Metrics,
-        trackers: Sequence[Tracker],
-    ) -> ModelBundle:
+    def judge(self, answered: Answered) -> Judgement:
+        """Measure the test split's answers."""
+        test = answered.predictions["test"]
+        metrics = evaluate(
+            test.probabilities,
+            test.labels,
+            self.run.index.class_names,
+            temperature=answered.calibration.temperature,
+        )
+        log("judged on the test split", **readable(metrics.headline()))
+        return Judgement("test", test, metrics)
+
+    def export(self, network: keras.Model, answered: Answered, judgement: Judgement) -> ModelBundle:
         """Write the bundle into the run's folder."""
-        facts = RunFacts(
-            name=storage.last_part(self.folder.uri),
-            architecture=self.architecture,
-            index=self.data.index,
-            image_size=self.data.pixels.size,
-            config=self.run.config | self.execution.model_dump(mode="json"),
-            command=self.command,
-            output=self.folder.uri,
-            history=reached.history,
-            wandb_run=self.run.id if any(isinstance(tracker, WandbRun) for tracker in trackers) else None,
+        bundle = export_bundle(
+            network,
+            self.folder.local,
+            self.run,
+            judgement=judgement,
+            calibration=answered.calibration,
+            shards=self.shards,
         )
-        shards = {split: found.paths for split, found in self.data.splits.items()}
-        bundle = export_bundle(network, self.folder.local, facts, test=test, metrics=metrics, shards=shards)
         publish_bundle(self.folder.local, self.folder.uri)
         return bundle
+
+
+def _at(temperature: float, answered: Predictions) -> Predictions:
+    return replace(answered, probabilities=tempered(answered.probabilities, temperature))
 
 
 def readable(figures: Mapping[str, Any]) -> dict[str, float]:

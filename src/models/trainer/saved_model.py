@@ -19,20 +19,28 @@ import tensorflow as tf
 
 from contracts.bundle import ImageSpec
 from imaging.resize import MAX_ASPECT
+from models.trainer.calibrated import calibrated
 from models.trainer.resizing import Box, centre, scale, square
 
 _PNG = b"\x89PNG"
 
 
 def write_saved_model(
-    network: keras.Model, folder: Path, spec: ImageSpec, class_names: Sequence[str]
+    network: keras.Model,
+    folder: Path,
+    spec: ImageSpec,
+    class_names: Sequence[str],
+    temperature: float = 1.0,
 ) -> None:
-    """Write a network (uint8 RGB [batch, size, size, 3] to logits) as a SavedModel."""
+    """Write a network (uint8 RGB [batch, size, size, 3] to logits) as a SavedModel.
+
+    Its probabilities are softmax(logits / temperature).
+    """
 
     def answer(pixels: Any) -> dict[str, Any]:
-        logits = network(pixels, training=False)
-        names = tf.broadcast_to(tf.constant(list(class_names)), tf.shape(logits))
-        return {"probabilities": tf.nn.softmax(tf.cast(logits, tf.float32)), "class_names": names}
+        probabilities = calibrated(network, pixels, temperature)
+        names = tf.broadcast_to(tf.constant(list(class_names)), tf.shape(probabilities))
+        return {"probabilities": probabilities, "class_names": names}
 
     def answer_bytes(image_bytes: Any) -> dict[str, Any]:
         row = tf.TensorSpec([spec.size, spec.size, 3], tf.uint8)

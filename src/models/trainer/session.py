@@ -19,16 +19,17 @@ from models.trainer.checkpoints import Checkpoints, Progress, restore
 from models.trainer.cluster import Cluster
 from models.trainer.config import HEAD_ONLY, Execution, TrainConfig
 from models.trainer.devices import strategy_for
-from models.trainer.evaluation.metrics import evaluate
 from models.trainer.fit import Fit
 from models.trainer.input_pipeline import Batches, Pixels, SplitShards
 from models.trainer.outcome import Outcome, readable
 from models.trainer.phases import Data, Phases, first_trained, plan, unfreeze
 from models.trainer.precision import policy
 from models.trainer.profiling import Profile
+from models.trainer.run_facts import RunFacts
 from models.trainer.run_folder import Run, RunFolder, claim, open_run_folder
 from models.trainer.shards import cache_folder, damaged, readable_shards
 from models.trainer.tracking import TensorBoard, Tracker
+from models.trainer.wandb_run import WandbRun
 from models.trainer.wandb_run import start as start_wandb
 from models.trainer.weights import load_weights
 
@@ -88,7 +89,7 @@ class Session:
             command: what to type to train it again.
 
         Returns:
-            The bundle; None on a host that isn't the chief.
+            The bundle; None on a host that isn't the chief, and with `--no-export`.
         """
         self._check_settings()
         if not self._cluster.chief:
@@ -103,22 +104,41 @@ class Session:
             with self._trackers(folder, storage.last_part(output_uri)) as trackers:
                 return self._run_in(folder, trackers, command)
 
-    def _run_in(self, folder: RunFolder, trackers: Sequence[Tracker], command: str) -> ModelBundle:
+    def _run_in(self, folder: RunFolder, trackers: Sequence[Tracker], command: str) -> ModelBundle | None:
         reached = self._fit(folder, trackers)
         folder.publish(reached.history)  # a run killed behind its last epoch may not have
+        if not self._execution.export:
+            log("trained; the same command without --no-export judges and exports it", run=folder.uri)
+            return None
         network = self._best(folder)
-        outcome = Outcome(self._data, self._architecture.name, self._run, self._execution, folder, command)
-        test = outcome.predict(network)
-        metrics = evaluate(test.probabilities, test.labels, self._data.index.class_names)
-        log("judged on the test split", **readable(metrics.headline()))
+        shards = {split: found.paths for split, found in self._data.splits.items()}
+        outcome = Outcome(self._facts(folder.uri, reached, trackers, command), folder, shards)
+        answered = outcome.answer(network)
+        judgement = outcome.judge(answered)
+        test = judgement.predictions
         for tracker in trackers:
-            tracker.result(metrics.headline(), test.labels.tolist(), test.predicted.tolist())
+            tracker.result(judgement.metrics.headline(), test.labels.tolist(), test.predicted.tolist())
         with self._with_room(folder):
-            bundle = outcome.export(network, reached, test, metrics, trackers)
+            bundle = outcome.export(network, answered, judgement)
         for tracker in trackers:
             tracker.bundle(folder.uri)
         folder.publish(reached.history)
         return bundle
+
+    def _facts(
+        self, output_uri: str, reached: Progress, trackers: Sequence[Tracker], command: str
+    ) -> RunFacts:
+        return RunFacts(
+            name=storage.last_part(output_uri),
+            architecture=self._architecture.name,
+            index=self._data.index,
+            image_size=self._data.pixels.size,
+            config=self._run.config | self._execution.model_dump(mode="json"),
+            command=command,
+            output=output_uri,
+            history=reached.history,
+            wandb_run=self._run.id if any(isinstance(tracker, WandbRun) for tracker in trackers) else None,
+        )
 
     def _build(self) -> keras.Model:
         pixels = self._data.pixels

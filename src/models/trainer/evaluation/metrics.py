@@ -169,7 +169,7 @@ def _check(probabilities: Floats, labels: Ints, class_names: Sequence[str]) -> N
 def _normalized(probabilities: Floats) -> Floats:
     """In float64, where rows of float32 don't add up to 1 well enough for scikit-learn."""
     rows = probabilities.astype(np.float64)
-    return rows / rows.sum(axis=1, keepdims=True)
+    return np.asarray(rows / rows.sum(axis=1, keepdims=True))
 
 
 def _sureness(probabilities: Floats, labels: Ints) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from contracts.dataset import Split
-from models.trainer.evaluation.metrics import CONFIDENCE, Metrics
+from models.trainer.evaluation.bootstrap import CONFIDENCE
+from models.trainer.evaluation.metrics import Metrics
 from models.trainer.evaluation.predictions import Predictions
 from models.trainer.examples import StoredExample
 from models.trainer.provenance import git_commit, package_versions

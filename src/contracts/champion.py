@@ -2,11 +2,11 @@
 
 from typing import ClassVar
 
-from pydantic import AwareDatetime, Field, FiniteFloat
+from pydantic import Field, FiniteFloat
 
 from contracts import storage
 from contracts.documents import Document
-from contracts.verdict import Floors
+from contracts.verdict import Verdict
 
 
 class Champion(Document):
@@ -16,12 +16,10 @@ class Champion(Document):
     made_by: ClassVar[str] = "python -m models.trainer.gate"
 
     dataset: str
-    dataset_digest: str = Field(description="of the data whose test split it was judged on")
     bundle: str = Field(description="its folder; a relative one counts from this document's own folder")
     digest: str = Field(description="of the bundle's files: `ModelBundle.digest`")
-    metrics: dict[str, FiniteFloat] = Field(description="of that test split")
-    floors: Floors = Field(description="what it was asked for")
-    judged_at: AwareDatetime
+    metrics: dict[str, FiniteFloat] = Field(description="of the test split that it was judged on")
+    verdict: Verdict = Field(description="which made it the champion; the bundle has it, too")
 
     @property
     def name(self) -> str:

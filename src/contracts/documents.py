@@ -31,15 +31,22 @@ class Document(Part):
         Raises:
             InputError: it isn't there, isn't valid, or has a version that this code doesn't know.
         """
-        uri = storage.join(folder, cls.file_name)
+        return cls.parse(cls.read_text(folder), storage.join(folder, cls.file_name))
+
+    @classmethod
+    def read_text(cls, folder: str) -> bytes:
+        """Read the document of `folder` as it stands there, for `replace`.
+
+        Raises:
+            InputError: it isn't there.
+        """
         try:
-            text = storage.read_bytes(uri)
+            return storage.read_bytes(storage.join(folder, cls.file_name))
         except storage.NotFoundError:
             raise InputError(
                 f"{folder} holds no {cls.file_name}, so it isn't a finished folder: run {cls.made_by} first, "
                 "or name the folder that it wrote"
             ) from None
-        return cls.parse(text, uri)
 
     @classmethod
     def read_if_there(cls, folder: str) -> Self | None:
@@ -75,6 +82,14 @@ class Document(Part):
     def write(self, folder: str) -> None:
         """Publish the document in `folder`, atomically: the very last thing a stage does."""
         storage.write_bytes(storage.join(folder, self.file_name), self.to_json())
+
+    def replace(self, folder: str, seen: bytes | None) -> None:
+        """Publish the document in place of the one that `read_text` gave; None: there was none.
+
+        Raises:
+            storage.ConflictError: somebody else wrote one in the meantime; nothing was written.
+        """
+        storage.replace_bytes(storage.join(folder, self.file_name), seen, self.to_json())
 
     def to_json(self) -> bytes:
         """The document as indented JSON that ends in a newline; equal documents give equal bytes."""

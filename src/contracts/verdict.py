@@ -27,6 +27,6 @@ class Verdict(Part):
     judged_at: AwareDatetime
     dataset_digest: str = Field(description="of the data whose test split it was judged on")
     floors: Floors
-    confidence: float = Field(gt=0.5, lt=1, description="that a worse candidate is refused with")
+    confidence: float = Field(ge=0.5, le=1, description="that a worse candidate is refused with")
     compared_with: str | None = Field(description="the champion's name; None: there was no other")
-    champion: bool = Field(description="whether it was the champion from then on")
+    champion: bool = Field(description="whether it was blessed as what the next ones are compared with")

@@ -1,11 +1,11 @@
 """`python -m models.trainer.gate`: may this bundle be deployed, and is it the best one so far?
 
-In: a finished bundle and the records that it was trained on. Out: the verdict in its `bundle.json`, and, where
-it is the best so far, `champion.json` in the folder above. `evaluation.ruling` says what the rules are.
+In: a finished bundle and the records that it was trained on. Out: the verdict in its `bundle.json`, and,
+where it is the best so far, `champion.json` in the folder above. `evaluation.ruling` says what the rules are.
 
-`champion.json` is written first, and only in place of what was read: of two candidates that were compared with
-the same champion, one succeeds it, and the other is judged anew. It holds the verdict too, so a run that was
-killed between the two writes is mended by the next.
+`champion.json` is written first, and only in place of what was read: of two candidates that were compared
+with the same champion, one succeeds it, and the other is judged anew. It holds the verdict too, so a run that
+was killed between the two writes is mended by the next.
 """
 
 from dataclasses import dataclass

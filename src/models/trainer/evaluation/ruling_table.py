@@ -24,9 +24,7 @@ def _beside(rival: Rival) -> Iterator[str]:
     yield _row("accuracy", f"{of.accuracy:.4f}", f"{of.champion_accuracy:.4f}")
     yield _row("log loss", f"{of.log_loss:.4f}", f"{of.champion_log_loss:.4f}")
     yield _row("right alone", f"{of.gained}", f"{of.lost}")
-    yield _row(
-        "difference", f"{of.difference:+.4f}", f"{of.confidence:.4g} interval {low:+.4f} to {high:+.4f}"
-    )
+    yield _row("difference", f"{of.difference:+.4f}", f"{of.percent} interval {low:+.4f} to {high:+.4f}")
     yield _row("p, if as good", f"{of.p_value:.2g}", f"worse below {1 - of.confidence:.4g}")
 
 

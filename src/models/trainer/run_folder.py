@@ -60,8 +60,13 @@ def find_run(output: str, wanted: Run) -> Run:
 
 
 def new_run(name: str, architecture: str, index_digest: str, config: dict[str, Any]) -> Run:
-    """Describe a run that begins now."""
+    """Describe a run that begins now.
+
+    Where W&B's agent started the process for a sweep, the run is there already, and its id is the agent's.
+    """
     identity = f"{name}-{uuid.uuid4().hex[:8]}"
+    if os.environ.get("WANDB_SWEEP_ID"):
+        identity = os.environ.get("WANDB_RUN_ID") or identity
     return Run(id=identity, architecture=architecture, index_digest=index_digest, config=config)
 
 

@@ -20,7 +20,7 @@ from models.trainer.architecture import Architecture
 from models.trainer.checkpoints import Checkpoints
 from models.trainer.cluster import Cluster
 from models.trainer.config import Execution, TrainConfig
-from models.trainer.run_folder import Run, open_run_folder
+from models.trainer.run_folder import Run, new_run, open_run_folder
 from models.trainer.train import choose_image_size, settled
 
 Train = Callable[..., ModelBundle]
@@ -84,6 +84,43 @@ def test_a_finished_run_is_found_and_no_other_may_have_its_folder(
     (other / "index.json").write_text(json.dumps(index))
     with pytest.raises(InputError, match="other data"):
         train(tmp_path / "run", epochs=1, data=other)
+
+
+def test_without_export_the_test_split_isnt_answered_and_the_same_with_it_goes_on(
+    train: Train, tmp_path: Path, tiny_records: Path
+) -> None:
+    records = shutil.copytree(tiny_records, tmp_path / "records")
+    shard = records / "test-00000-of-00001.tfrecord"
+    whole = shard.read_bytes()
+    shard.write_bytes(bytes(len(whole)))  # whoever reads it says that it is damaged
+    for _ in range(2):
+        train(tmp_path / "run", data=records, export=False)
+    assert not (tmp_path / "run" / "bundle.json").exists()
+    assert len(history(tmp_path / "run")) == 2
+    with pytest.raises(InputError, match="build the records again"):
+        train(tmp_path / "run", data=records)
+    shard.write_bytes(whole)
+    bundle = train(tmp_path / "run", data=records)
+    assert bundle.metrics == train(tmp_path / "at-once", data=records).metrics
+    assert left(tmp_path / "run") == left(tmp_path / "at-once")
+    networks = [keras.saving.load_model(tmp_path / name / "model.keras") for name in ("run", "at-once")]
+    for ours, theirs in zip(*(network.get_weights() for network in networks), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_the_temperature_is_that_of_the_validation_split(train: Train, tmp_path: Path) -> None:
+    bundle = train(tmp_path / "run", epochs=1)
+    assert bundle.calibration.examples == 24
+    assert bundle.metrics["temperature"] == bundle.calibration.temperature != 1
+    metrics = json.loads((tmp_path / "run" / "report" / "metrics.json").read_text())
+    assert metrics["uncalibrated"]["log_loss"] != metrics["log_loss"]
+
+
+def test_a_run_that_the_agent_of_a_sweep_started_has_its_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_RUN_ID", "a1b2c3d4")
+    assert new_run("night", "small", "0", {}).id.startswith("night-")
+    monkeypatch.setenv("WANDB_SWEEP_ID", "s9")
+    assert new_run("night", "small", "0", {}).id == "a1b2c3d4"
 
 
 def test_two_runs_in_one_folder_are_refused(train: Train, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import matplotlib as mpl
 import numpy as np
@@ -10,6 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from models.trainer.evaluation.reliability import ReliabilityBin
 
 TRAIN, VALIDATION = "#8b9cf7", "#e8590c"
 INK = "#7d8590"
@@ -21,6 +24,8 @@ MOST_NUMBERED = 25
 """Up to how many classes the confusion matrix has room for a number in each cell."""
 MOST_NAMED = 60
 """Up to how many classes its axes have room for the names."""
+DETAIL = 16
+"""Classes of the part of a larger one that is drawn besides."""
 
 Format = Literal["png", "svg"]
 
@@ -39,7 +44,11 @@ def _learning_curve(history: Sequence[Mapping[str, float]], name: str) -> bytes:
     axes.plot(
         epochs, [row[f"val_{name}"] for row in history], color=VALIDATION, marker=".", label="validation"
     )
-    axes.set_title(name, color=INK, loc="left")
+    phases = [row.get("phase") for row in history]
+    for number in range(1, len(history)):
+        if phases[number] != phases[number - 1]:
+            axes.axvline((epochs[number - 1] + epochs[number]) / 2, color=INK, linewidth=1, linestyle=":")
+    axes.set_title(name.replace("_", " "), color=INK, loc="left")
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.25)
@@ -48,7 +57,9 @@ def _learning_curve(history: Sequence[Mapping[str, float]], name: str) -> bytes:
     return _drawn(figure, "svg")
 
 
-def confusion_chart(matrix: Sequence[Sequence[int]], class_names: Sequence[str], kind: Format) -> bytes:
+def confusion_chart(
+    matrix: Sequence[Sequence[int]] | NDArray[np.integer[Any]], class_names: Sequence[str], kind: Format
+) -> bytes:
     """Draw a confusion matrix [true][predicted], each row's shade by its share of the true class."""
     counts = np.asarray(matrix)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -68,6 +79,51 @@ def confusion_chart(matrix: Sequence[Sequence[int]], class_names: Sequence[str],
                 axes.text(column, row, str(count), ha="center", va="center", color=colour, fontsize=9)
     _in_ink(axes)
     return _drawn(figure, kind)
+
+
+def most_mistaken(
+    matrix: Sequence[Sequence[int]], class_names: Sequence[str]
+) -> tuple[NDArray[np.integer[Any]], list[str]] | None:
+    """The part of a confusion matrix with the `DETAIL` classes that are mixed up most, and their names.
+
+    None: the whole has room for its numbers, or there is no mistake.
+    """
+    counts = np.asarray(matrix)
+    wrong = counts - np.diag(np.diag(counts))
+    if len(counts) <= MOST_NUMBERED or not wrong.any():
+        return None
+    chosen: dict[int, None] = {}
+    for cell in np.argsort(-wrong, axis=None, kind="stable"):
+        pair = [int(label) for label in np.unravel_index(cell, wrong.shape)]
+        if len(chosen | dict.fromkeys(pair)) > DETAIL or not wrong[*pair]:
+            break
+        chosen |= dict.fromkeys(pair)
+    labels = sorted(chosen)
+    return counts[np.ix_(labels, labels)], [class_names[label] for label in labels]
+
+
+def reliability_chart(bins: Sequence[ReliabilityBin]) -> bytes:
+    """Draw how often answers are right against how sure they are, over how many there are: an SVG."""
+    figure = Figure(figsize=(4.8, 4.4), layout="constrained")
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    places = [found.low for found in bins]
+    widths = [found.high - found.low for found in bins]
+    upper.bar(places, [found.accuracy for found in bins], widths, align="edge", color=TRAIN, alpha=0.75)
+    upper.plot([0, 1], [0, 1], color=INK, linewidth=1, linestyle="--")
+    sure = [found.confidence for found in bins]
+    upper.plot(
+        sure, [found.accuracy for found in bins], color=VALIDATION, marker="o", markersize=4, linewidth=0
+    )
+    upper.vlines(sure, [found.accuracy for found in bins], sure, color=VALIDATION, linewidth=1.5)
+    upper.set(xlim=(0, 1), ylim=(0, 1.02), ylabel="share that is right")
+    bars = lower.bar(places, [found.count for found in bins], widths, align="edge", color=INK, alpha=0.6)
+    lower.bar_label(bars, fontsize=7, color=INK, padding=1)
+    lower.margins(y=0.3)
+    lower.set(xlabel="probability of the class that was named", ylabel="images")
+    lower.set_yticks([])
+    for axes in (upper, lower):
+        _in_ink(axes)
+    return _drawn(figure, "svg")
 
 
 def _in_ink(axes: Axes) -> None:

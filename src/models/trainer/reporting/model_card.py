@@ -1,25 +1,52 @@
 """`model_card.md`: what the model is, from what, and how good, and which parts its owner must write."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from contracts.bundle import LiteRT
-from models.trainer.evaluation.metrics import Metrics
+from contracts.bundle import Calibration, LiteRT
+from models.trainer.evaluation.judgement import Judgement
 from models.trainer.provenance import git_commit, package_versions
+from models.trainer.reporting.naming import network_name
 from models.trainer.reporting.rendering import render
 from models.trainer.run_facts import RunFacts
+
+if TYPE_CHECKING:  # it brings cleanlab along
+    from models.trainer.evaluation.label_errors import LabelErrors
 
 WEAKEST = 5
 """Classes that the card names as the weakest."""
 
 
-def write_model_card(path: Path, run: RunFacts, metrics: Metrics, litert: LiteRT) -> None:
-    """Write the card of a run; `litert` is how its LiteRT file was made."""
+def write_model_card(
+    path: Path,
+    run: RunFacts,
+    judgement: Judgement,
+    litert: LiteRT,
+    calibration: Calibration,
+    *,
+    label_errors: "LabelErrors | None" = None,
+) -> None:
+    """Write the card of a run.
+
+    Args:
+        path: where to.
+        run: what was trained, on what, and how.
+        judgement: of the test split.
+        litert: how its LiteRT file was made.
+        calibration: its temperature.
+        label_errors: labels that are likely wrong; None: they weren't looked for.
+    """
+    metrics = judgement.metrics
     seen = [row for row in metrics.per_class if row.support]
     card = render(
         "model_card.md.j2",
         run=run,
+        network_name=network_name(run),
+        split=judgement.split,
         metrics=metrics,
         litert=litert,
+        calibration=calibration,
+        label_errors=len(label_errors.errors) if label_errors else 0,
         weakest=sorted(seen, key=lambda row: row.f1)[:WEAKEST],
         commit=git_commit(),
         packages=package_versions(),

@@ -1,0 +1,98 @@
+"""The report's page, put together from its sections."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+from contracts.dataset import SPLITS, Split
+from models.trainer.evaluation.bootstrap import CONFIDENCE
+from models.trainer.evaluation.judgement import Judgement
+from models.trainer.evaluation.metrics import Metrics
+from models.trainer.provenance import git_commit, package_versions
+from models.trainer.reporting import charts, data_summary
+from models.trainer.reporting.album import SMALL, Album, data_uri
+from models.trainer.reporting.gallery import Pair, confused_pairs, shots, worst_mistakes
+from models.trainer.reporting.naming import network_name
+from models.trainer.reporting.rendering import render
+from models.trainer.reporting.suspects import SHOWN, counts, suspects
+from models.trainer.run_facts import RunFacts
+
+if TYPE_CHECKING:
+    from models.trainer.evaluation.label_errors import LabelErrors
+
+_SVG = "image/svg+xml"
+
+
+def report_page(
+    run: RunFacts,
+    judgement: Judgement,
+    shards: Mapping[Split, Sequence[str]],
+    network: keras.Model | None,
+    label_errors: "LabelErrors | None",
+) -> str:
+    """Make the page, see `report.write_report`."""
+    names, metrics = run.index.class_names, judgement.metrics
+    worst, pairs = worst_mistakes(judgement.predictions), confused_pairs(judgement, names)
+    shown = label_errors.errors[:SHOWN] if label_errors else ()
+    wanted = {split: {error.filename for error in shown if error.split == split} for split in SPLITS}
+    rows = [*worst, *(row for pair in pairs for strip in (*pair.mistaken, *pair.right) for row in strip.rows)]
+    wanted[judgement.split] |= {judgement.predictions.filenames[row] for row in rows}
+    album = Album.read(shards, wanted, run.image)
+    classes = data_summary.class_images(run.index)
+    return render(
+        "report.html.j2",
+        run=run,
+        network_name=network_name(run),
+        split=judgement.split,
+        metrics=metrics,
+        confidence=CONFIDENCE,
+        mistaken=round(metrics.examples * (1 - metrics.accuracy)),
+        mistakes=shots(judgement, names, worst, album, network),
+        pairs=[_illustrated(pair, judgement, names, album) for pair in pairs],
+        label_errors=label_errors,
+        label_error_counts=counts(label_errors) if label_errors else {},
+        suspects=suspects(label_errors, album) if label_errors else [],
+        classes=classes,
+        balance=data_summary.balance(classes),
+        splits=SPLITS,
+        pixelated=run.image_size < SMALL,
+        config=flat(run.config),
+        commit=git_commit(),
+        packages=package_versions(),
+        **_charts(run, metrics),
+    )
+
+
+def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A nested configuration as one level of dotted keys."""
+    rows: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            rows |= flat(value, f"{prefix}{key}.")
+        else:
+            rows[f"{prefix}{key}"] = value
+    return rows
+
+
+def _illustrated(pair: Pair, judgement: Judgement, names: Sequence[str], album: Album) -> dict[str, Any]:
+    """A pair's strips, each with its pictures."""
+    return {
+        kind: [(strip, shots(judgement, names, strip.rows, album)) for strip in strips]
+        for kind, strips in pair._asdict().items()
+    }
+
+
+def _charts(run: RunFacts, metrics: Metrics) -> dict[str, Any]:
+    names = run.index.class_names
+    curves = charts.learning_curves(run.history)
+    part = charts.most_mistaken(metrics.confusion, names)
+    reliability = {"before": metrics.uncalibrated.reliability, "after": metrics.reliability}
+    return {
+        "curves": {name: data_uri(_SVG, curve) for name, curve in curves.items()},
+        "confusion": data_uri(_SVG, charts.confusion_chart(metrics.confusion, names, "svg")),
+        "confusion_part": data_uri(_SVG, charts.confusion_chart(*part, "svg")) if part else None,
+        "reliability": {
+            when: data_uri(_SVG, charts.reliability_chart(bins)) for when, bins in reliability.items()
+        },
+    }

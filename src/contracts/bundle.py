@@ -24,6 +24,10 @@ REPORT = "report"
 GOLDEN = "golden"
 """The names inside a bundle; `report/` holds report.html, metrics.json and what they show."""
 
+Runtime = Literal["tensorflow", "litert"]
+SERVED: dict[Runtime, str] = {"tensorflow": SAVED_MODEL, "litert": LITERT_MODEL}
+"""What runs which of a bundle's models; both give calibrated probabilities."""
+
 
 class ImageSpec(Part):
     """How encoded bytes become the network's input, uint8 RGB of [size, size, 3] in 0…255.

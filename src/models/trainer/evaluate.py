@@ -5,27 +5,23 @@ report's folder (see `models.trainer.reporting.report`), `metrics.json` last.
 """
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
+import numpy as np
 import typer
 
 from contracts import storage
-from contracts.bundle import LITERT_MODEL, SAVED_MODEL, ModelBundle, open_bundle
+from contracts.bundle import KERAS_MODEL, SERVED, ModelBundle, Runtime, open_bundle
 from contracts.console import log, run_app
 from contracts.dataset import ShardIndex, Split
 from contracts.errors import InputError
 from contracts.options import Input
-from models.trainer.evaluation.metrics import Metrics
-from models.trainer.evaluation.metrics import evaluate as measure
-from models.trainer.evaluation.predictions import Predictions
+from models.trainer.evaluation.judgement import Judgement
 from models.trainer.run_facts import RunFacts
 from models.trainer.runtime import load_tensorflow
 from models.trainer.shards import local_shards
-
-Runtime = Literal["tensorflow", "litert"]
-_FILES: dict[Runtime, str] = {"tensorflow": SAVED_MODEL, "litert": LITERT_MODEL}
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -40,11 +36,16 @@ def evaluate_cli(
     output: Annotated[str | None, typer.Option("--output", help="Folder to write the report to.")] = None,
     split: Annotated[Split, typer.Option("--split", help="Which split to answer.")] = "test",
     runtime: Annotated[
-        Runtime, typer.Option("--runtime", help="Which of the bundle's models.")
+        Literal["tensorflow", "litert", "both"],
+        typer.Option(
+            "--runtime",
+            help="Which of the bundle's models; both: they are compared, the report is TensorFlow's.",
+        ),
     ] = "tensorflow",
 ) -> None:
     """Measure a trained model on a data set of the same classes."""
-    typer.echo(table(evaluate(model, data, output, split=split, runtime=runtime)))
+    runtimes: Sequence[Runtime] = tuple(SERVED) if runtime == "both" else (runtime,)
+    typer.echo(table(evaluate(model, data, output, split=split, runtimes=runtimes)))
 
 
 def evaluate(
@@ -53,16 +54,16 @@ def evaluate(
     output: str | None = None,
     *,
     split: Split = "test",
-    runtime: Runtime = "tensorflow",
-) -> Metrics:
+    runtimes: Sequence[Runtime] = ("tensorflow",),
+) -> dict[Runtime, Judgement]:
     """Answer every image of a split and measure the answers.
 
     Args:
         model: the bundle's URI.
         data: the records' URI.
-        output: where to write the report; None: nowhere.
+        output: where to write the report of the first runtime's answers; None: nowhere.
         split: which split.
-        runtime: `tensorflow` asks the SavedModel, `litert` the LiteRT file.
+        runtimes: which of the bundle's models are asked.
 
     Raises:
         InputError: either is missing or broken, their classes differ, or the split is empty.
@@ -75,30 +76,36 @@ def evaluate(
             "not the data that the model was trained on: some of it may have been; mind the figures",
             data=data,
         )
-    shards = local_shards(data, index, [split])[split]
-    with open_bundle(model, [_FILES[runtime]]) as (folder, _):
+    shards = local_shards(data, index, [split])
+    wanted = [SERVED[runtime] for runtime in runtimes] + ([KERAS_MODEL] if output else [])
+    with open_bundle(model, wanted) as (folder, _):
         # Only now, as it takes seconds: `--help` and a wrong argument don't wait for it.
         load_tensorflow()
-        from models.trainer.evaluation.answering import answer_all, bundle_answer
+        from models.trainer.evaluation.answering import judge_bundle
 
-        predictions = answer_all(bundle_answer(folder, runtime), shards, bundle.image, index.examples(split))
-    metrics = measure(
-        predictions.probabilities,
-        predictions.labels,
-        bundle.class_names,
-        temperature=bundle.calibration.temperature,
-    )
-    if output is not None:
-        facts = _facts(bundle, model, index, data, f"--split {split} --runtime {runtime}")
-        _report(output, facts, predictions, metrics, shards, split)
-    return metrics
+        judgements = {
+            runtime: judge_bundle(folder, bundle, runtime, index, split, shards[split])
+            for runtime in runtimes
+        }
+        if output is not None:
+            run = _facts(bundle, model, index, data, f"--split {split} --runtime {runtimes[0]}")
+            _report(output, run, judgements[runtimes[0]], shards, folder / KERAS_MODEL)
+    return judgements
 
 
-def table(metrics: Metrics) -> str:
-    """The figures as a small text table."""
-    return "\n".join(
-        f"{name.replace('_', ' '):<18} {value:>10.4g}" for name, value in metrics.headline().items()
-    )
+def table(judgements: Mapping[Runtime, Judgement]) -> str:
+    """The figures as a small text table: a column for each runtime, and how far they agree."""
+    columns = [judgement.metrics.headline() for judgement in judgements.values()]
+    rows = [
+        f"{name.replace('_', ' '):<18}" + "".join(f" {column[name]:>10.4g}" for column in columns)
+        for name in columns[0]
+    ]
+    if len(columns) == 1:
+        return "\n".join(rows)
+    head = " " * 18 + "".join(f" {runtime:>10}" for runtime in judgements)
+    first, *others = (judgement.predictions.predicted for judgement in judgements.values())
+    same = float(np.mean([first == other for other in others]))
+    return "\n".join([head, *rows, f"They name the same class for {same:.2%} of the images."])
 
 
 def _check(bundle: ModelBundle, model: str, index: ShardIndex, data: str) -> None:
@@ -119,6 +126,7 @@ def _facts(bundle: ModelBundle, model: str, index: ShardIndex, data: str, option
         architecture=bundle.architecture,
         index=index,
         image_size=bundle.image.size,
+        image_spec=bundle.image,
         config=bundle.config,
         command=f"python -m models.trainer.evaluate --model {model} --input {data} {options}",
         output=model,
@@ -127,18 +135,15 @@ def _facts(bundle: ModelBundle, model: str, index: ShardIndex, data: str, option
 
 
 def _report(
-    output: str,
-    run: RunFacts,
-    predictions: Predictions,
-    metrics: Metrics,
-    shards: Sequence[str],
-    split: Split,
+    output: str, run: RunFacts, judgement: Judgement, shards: Mapping[Split, Sequence[str]], network: Path
 ) -> None:
-    from models.trainer.examples import read_examples
+    import keras
+
     from models.trainer.reporting.report import METRICS, write_report
 
+    loaded = keras.saving.load_model(network, compile=False)
     with tempfile.TemporaryDirectory(prefix="chrysalis-report-") as folder:
-        write_report(Path(folder), run, predictions, metrics, read_examples(shards), split)
+        write_report(Path(folder), run, judgement, shards, network=loaded)
         names = [file.name for file in storage.list_files(folder) if file.name != METRICS]
         storage.upload_many(Path(folder), names, output)
         storage.upload(Path(folder, METRICS), storage.join(output, METRICS))

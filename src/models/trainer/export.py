@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import keras
 
@@ -29,6 +30,9 @@ from models.trainer.reporting.report import write_report
 from models.trainer.run_facts import RunFacts
 from models.trainer.saved_model import write_saved_model
 
+if TYPE_CHECKING:  # it brings cleanlab along
+    from models.trainer.evaluation.label_errors import LabelErrors
+
 AGREEMENT_EXAMPLES = 512
 """Validation images that the LiteRT file is compared on: enough to tell 0.98 from 0.96 in a minute."""
 
@@ -44,6 +48,7 @@ def export_bundle(
     judgement: Judgement,
     calibration: Calibration,
     shards: Mapping[Split, Sequence[str]],
+    label_errors: "LabelErrors | None" = None,
 ) -> ModelBundle:
     """Write the bundle into a local folder, `bundle.json` last.
 
@@ -59,6 +64,7 @@ def export_bundle(
         judgement: of the test split.
         calibration: the temperature.
         shards: local paths of each split's TFRecords.
+        label_errors: labels that are likely wrong; None: they weren't looked for.
 
     Returns:
         The document that was written.
@@ -70,14 +76,10 @@ def export_bundle(
     litert, golden = _write_models(exported, staging, run, calibration.temperature, shards)
     log("writing the report and the model card")
     _write_labels(staging / names.LABELS, run.index.class_names)
-    write_report(
-        staging / names.REPORT,
-        run,
-        judgement.predictions,
-        judgement.metrics,
-        read_examples(shards[judgement.split]),
-    )
-    write_model_card(staging / names.MODEL_CARD, run, judgement.metrics, litert)
+    report = staging / names.REPORT
+    write_report(report, run, judgement, shards, network=exported, label_errors=label_errors)
+    card = staging / names.MODEL_CARD
+    write_model_card(card, run, judgement, litert, calibration, label_errors=label_errors)
     bundle = ModelBundle(
         name=run.name,
         architecture=run.architecture,

@@ -31,7 +31,12 @@ class RunFacts:
     wandb_run: str | None = None
     """The W&B run's id; None: W&B was off."""
 
+    image_spec: ImageSpec | None = None
+    """How bytes become its input, where that doesn't follow from these records: it was trained on others."""
+
     @property
     def image(self) -> ImageSpec:
         """How encoded bytes become the network's input."""
-        return ImageSpec(size=self.image_size, record_size=self.index.image_size, resize=self.index.resize)
+        return self.image_spec or ImageSpec(
+            size=self.image_size, record_size=self.index.image_size, resize=self.index.resize
+        )

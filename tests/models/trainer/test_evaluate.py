@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,10 +12,10 @@ from typing import get_args
 import pytest
 
 from contracts import storage
-from contracts.bundle import ModelBundle
+from contracts.bundle import ModelBundle, Runtime
 from contracts.dataset import ShardIndex
 from contracts.errors import InputError
-from models.trainer.evaluate import Runtime, evaluate
+from models.trainer.evaluate import evaluate
 
 SRC = Path(__file__).parents[3] / "src"
 
@@ -31,11 +32,13 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("runtime", get_args(Runtime))
 def test_it_finds_what_training_found(tiny_bundle: Path, tiny_records: Path, runtime: Runtime) -> None:
-    metrics = evaluate(str(tiny_bundle), str(tiny_records), runtime=runtime)
+    metrics = evaluate(str(tiny_bundle), str(tiny_records), runtimes=[runtime])[runtime].metrics
     told = ModelBundle.read(str(tiny_bundle)).metrics
     assert metrics.examples == told["examples"] == 30
     assert metrics.accuracy == pytest.approx(told["accuracy"], abs=0.04)
     assert metrics.log_loss == pytest.approx(told["log_loss"], abs=0.02)
+    assert metrics.temperature == told["temperature"]
+    assert metrics.uncalibrated.ece == pytest.approx(told["ece_uncalibrated"], abs=0.02)
 
 
 def test_the_command_prints_a_table_and_writes_a_report(
@@ -48,6 +51,15 @@ def test_the_command_prints_a_table_and_writes_a_report(
     assert "accuracy" in done.stdout
     assert json.loads((tmp_path / "metrics.json").read_text())["examples"] == 24
     assert "24 images of the val split" in (tmp_path / "report.html").read_text()
+
+
+def test_both_runtimes_stand_side_by_side(tiny_bundle: Path, tiny_records: Path) -> None:
+    done = command("--model", str(tiny_bundle), "--input", str(tiny_records), "--runtime", "both")
+    assert done.returncode == 0, done.stderr
+    head, *rows, last = done.stdout.splitlines()
+    assert head.split() == ["tensorflow", "litert"]
+    assert all(re.fullmatch(r"[a-z0-9 ]+(\s+[\d.]+){2}", row) for row in rows), rows
+    assert re.fullmatch(r"They name the same class for (100|9\d)\.\d\d% of the images\.", last)
 
 
 def test_other_classes_are_refused_by_name(tiny_bundle: Path, tiny_records: Path, tmp_path: Path) -> None:
@@ -74,8 +86,9 @@ def test_bundle_and_records_may_lie_in_a_bucket(
     for folder, name in ((tiny_bundle, "model"), (tiny_records, "records")):
         names = [file.name for file in storage.list_files(str(folder))]
         storage.upload_many(folder, names, f"{bucket}/{name}")
-    metrics = evaluate(f"{bucket}/model", f"{bucket}/records", f"{bucket}/report", runtime="litert")
-    assert json.loads(storage.read_bytes(f"{bucket}/report/metrics.json"))["accuracy"] == metrics.accuracy
+    found = evaluate(f"{bucket}/model", f"{bucket}/records", f"{bucket}/report", runtimes=["litert"])
+    told = json.loads(storage.read_bytes(f"{bucket}/report/metrics.json"))
+    assert told["log_loss"] == found["litert"].metrics.log_loss
 
 
 @pytest.mark.parametrize("missing", ["--model", "--input"])

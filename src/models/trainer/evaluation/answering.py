@@ -2,24 +2,25 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from contracts.bundle import LITERT_MODEL, SAVED_MODEL, ImageSpec
+from contracts.bundle import SERVED, ImageSpec, ModelBundle, Runtime
 from contracts.console import progress
+from contracts.dataset import ShardIndex, Split
 from models.trainer.calibrated import calibrated
+from models.trainer.evaluation.judgement import Judgement
+from models.trainer.evaluation.metrics import evaluate
 from models.trainer.evaluation.predictions import Floats, Predictions
 from models.trainer.examples import batches, read_examples
 from models.trainer.litert import LiteRTModel
 
 Answer = Callable[[NDArray[np.uint8]], Floats]
 """Pixels uint8 [b, size, size, 3] to probabilities float [b, classes]."""
-
-Runtime = Literal["tensorflow", "litert"]
 
 _BATCH = 32
 
@@ -62,10 +63,43 @@ def bundle_answer(folder: Path, runtime: Runtime) -> Answer:
 
     Args:
         folder: the bundle's, local.
-        runtime: `tensorflow` asks `saved_model/`, `litert` `model.tflite`.
+        runtime: which of its models.
     """
+    path = folder / SERVED[runtime]
     if runtime == "litert":
-        return LiteRTModel(folder / LITERT_MODEL).probabilities
+        return LiteRTModel(path).probabilities
     # The signature lives only as long as the model that it came from.
-    loaded: Any = tf.saved_model.load(str(folder / SAVED_MODEL))
+    loaded: Any = tf.saved_model.load(str(path))
     return lambda pixels: loaded.signatures["pixels"](pixels=tf.constant(pixels))["probabilities"].numpy()
+
+
+def judge_bundle(
+    folder: Path,
+    bundle: ModelBundle,
+    runtime: Runtime,
+    index: ShardIndex,
+    split: Split,
+    shards: Sequence[str],
+) -> Judgement:
+    """Ask one of a bundle's served models about a split, and measure what it says.
+
+    Args:
+        folder: the bundle's, local.
+        bundle: its document.
+        runtime: which of its models.
+        index: of the records, whose classes are the bundle's.
+        split: which split.
+        shards: the split's, local paths.
+
+    Raises:
+        InputError: a shard is damaged.
+    """
+    answer = bundle_answer(folder, runtime)
+    predictions = answer_all(answer, shards, bundle.image, index.examples(split))
+    metrics = evaluate(
+        predictions.probabilities,
+        predictions.labels,
+        bundle.class_names,
+        temperature=bundle.calibration.temperature,
+    )
+    return Judgement(split, predictions, metrics)

@@ -58,7 +58,7 @@ def test_both_runtimes_stand_side_by_side(tiny_bundle: Path, tiny_records: Path)
     assert done.returncode == 0, done.stderr
     head, *rows, last = done.stdout.splitlines()
     assert head.split() == ["tensorflow", "litert"]
-    assert all(re.fullmatch(r"[a-z0-9 ]+(\s+[\d.]+){2}", row) for row in rows), rows
+    assert all(re.fullmatch(r"[a-z0-9 ]+(\s+[\d.e-]+){2}", row) for row in rows), rows
     assert re.fullmatch(r"They name the same class for (100|9\d)\.\d\d% of the images\.", last)
 
 

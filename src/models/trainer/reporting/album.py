@@ -72,8 +72,8 @@ def heated(pixels: NDArray[np.uint8], heat: NDArray[np.float32]) -> str:
     way = Image.Resampling.NEAREST if size < SMALL else Image.Resampling.BILINEAR
     grey = np.asarray(Image.fromarray(pixels).convert("L").resize((side, side), way), np.float32)[..., None]
     warmth = np.asarray(Image.fromarray(heat).resize((side, side), Image.Resampling.BICUBIC)).clip(0, 1)
-    colours = mpl.colormaps["turbo"](0.2 + 0.8 * warmth)[..., :3] * 255
-    share = 0.65 * np.sqrt(warmth)[..., None]
+    colours = mpl.colormaps["autumn_r"](warmth)[..., :3] * 255
+    share = 0.6 * warmth[..., None]
     return _jpeg(Image.fromarray((grey * (1 - share) + colours * share).round().astype(np.uint8)))
 
 

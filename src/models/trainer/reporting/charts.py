@@ -63,7 +63,7 @@ def confusion_chart(
     """Draw a confusion matrix [true][predicted], each row's shade by its share of the true class."""
     counts = np.asarray(matrix)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    side = float(np.clip(2.2 + 0.42 * len(counts), 4, 11))
+    side = float(np.clip(1.8 + 0.34 * len(counts), 3.6, 11))
     figure = Figure(figsize=(side, side), layout="constrained")
     axes = figure.add_subplot()
     axes.imshow(shares, cmap=_SHARES, vmin=0, vmax=1)

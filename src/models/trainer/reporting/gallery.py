@@ -1,6 +1,7 @@
 """Which answers the report shows with their pictures: the worst mistakes, and the most confused pairs'."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import permutations
 from typing import NamedTuple
 
 import keras
@@ -16,7 +17,7 @@ WORST = 24
 PAIRS = 5
 """Pairs of classes that are shown."""
 MISTAKEN, RIGHT = 6, 3
-"""Images of each direction of a pair, and right ones of each class to compare."""
+"""Images of each class of a pair that were taken for the other, and right ones to compare."""
 
 
 class Shot(NamedTuple):
@@ -47,12 +48,18 @@ class Strip(NamedTuple):
     """Some of them, surest first: numbers in the predictions."""
 
 
-class Pair(NamedTuple):
-    """Two classes that are mixed up."""
+class Side(NamedTuple):
+    """One class of two that are mixed up."""
 
-    mistaken: tuple[Strip, ...]
-    """In one direction or both, the more frequent one first."""
-    right: tuple[Strip, ...]
+    mistaken: Strip
+    """What was taken for the other one."""
+    right: Strip
+
+
+def rows_of(pairs: Iterable[Sequence[Side]]) -> list[int]:
+    """All images of some pairs: numbers in the predictions."""
+    strips = (strip for pair in pairs for side in pair for strip in side)
+    return [int(row) for strip in strips for row in strip.rows]
 
 
 def worst_mistakes(predictions: Predictions) -> Ints:
@@ -60,15 +67,13 @@ def worst_mistakes(predictions: Predictions) -> Ints:
     return _surest(predictions, predictions.predicted != predictions.labels)[:WORST]
 
 
-def confused_pairs(judgement: Judgement, class_names: Sequence[str]) -> list[Pair]:
-    """The pairs of classes that are most often mixed up, in either direction, with images of each."""
+def confused_pairs(judgement: Judgement, class_names: Sequence[str]) -> list[list[Side]]:
+    """The pairs of classes that are most often mixed up, the direction first that happens more often."""
     numbers = {name: number for number, name in enumerate(class_names)}
     confused = judgement.metrics.most_confused
-    found = dict.fromkeys(frozenset((pair.true, pair.predicted)) for pair in confused)
-    return [
-        _pair(judgement, class_names, sorted(numbers[name] for name in names))
-        for names in list(found)[:PAIRS]
-    ]
+    found = dict.fromkeys(frozenset((numbers[pair.true], numbers[pair.predicted])) for pair in confused)
+    pairs = [[_side(judgement, class_names, *way) for way in permutations(sorted(pair))] for pair in found]
+    return [sorted(pair, key=lambda side: -side.mistaken.count) for pair in pairs[:PAIRS]]
 
 
 def shots(
@@ -110,13 +115,11 @@ def _heats(judgement: Judgement, rows: Ints, album: Album, network: keras.Model)
     return None if maps is None else [heated(*image) for image in zip(pixels, maps, strict=True)]
 
 
-def _pair(judgement: Judgement, class_names: Sequence[str], both: Sequence[int]) -> Pair:
-    first, second = both
-    ways = [(first, second), (second, first)]
-    strips = [_strip(judgement, class_names, *way, MISTAKEN) for way in ways]
-    mistaken = sorted((strip for strip in strips if strip.count), key=lambda strip: -strip.count)
-    right = (_strip(judgement, class_names, label, label, RIGHT) for label in both)
-    return Pair(tuple(mistaken), tuple(strip for strip in right if strip.count))
+def _side(judgement: Judgement, class_names: Sequence[str], label: int, other: int) -> Side:
+    return Side(
+        _strip(judgement, class_names, label, other, MISTAKEN),
+        _strip(judgement, class_names, label, label, RIGHT),
+    )
 
 
 def _strip(judgement: Judgement, class_names: Sequence[str], true: int, predicted: int, most: int) -> Strip:

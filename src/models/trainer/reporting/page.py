@@ -11,8 +11,8 @@ from models.trainer.evaluation.judgement import Judgement
 from models.trainer.evaluation.metrics import Metrics
 from models.trainer.provenance import git_commit, package_versions
 from models.trainer.reporting import charts, data_summary
-from models.trainer.reporting.album import SMALL, Album, data_uri
-from models.trainer.reporting.gallery import Pair, confused_pairs, shots, worst_mistakes
+from models.trainer.reporting.album import Album, data_uri
+from models.trainer.reporting.gallery import Side, confused_pairs, rows_of, shots, worst_mistakes
 from models.trainer.reporting.naming import network_name
 from models.trainer.reporting.rendering import render
 from models.trainer.reporting.suspects import SHOWN, counts, suspects
@@ -36,8 +36,8 @@ def report_page(
     worst, pairs = worst_mistakes(judgement.predictions), confused_pairs(judgement, names)
     shown = label_errors.errors[:SHOWN] if label_errors else ()
     wanted = {split: {error.filename for error in shown if error.split == split} for split in SPLITS}
-    rows = [*worst, *(row for pair in pairs for strip in (*pair.mistaken, *pair.right) for row in strip.rows)]
-    wanted[judgement.split] |= {judgement.predictions.filenames[row] for row in rows}
+    shown_rows = [*worst, *rows_of(pairs)]
+    wanted[judgement.split] |= {judgement.predictions.filenames[row] for row in shown_rows}
     album = Album.read(shards, wanted, run.image)
     classes = data_summary.class_images(run.index)
     return render(
@@ -56,7 +56,6 @@ def report_page(
         classes=classes,
         balance=data_summary.balance(classes),
         splits=SPLITS,
-        pixelated=run.image_size < SMALL,
         config=flat(run.config),
         commit=git_commit(),
         packages=package_versions(),
@@ -75,12 +74,17 @@ def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return rows
 
 
-def _illustrated(pair: Pair, judgement: Judgement, names: Sequence[str], album: Album) -> dict[str, Any]:
+def _illustrated(
+    pair: Sequence[Side], judgement: Judgement, names: Sequence[str], album: Album
+) -> list[dict[str, Any]]:
     """A pair's strips, each with its pictures."""
-    return {
-        kind: [(strip, shots(judgement, names, strip.rows, album)) for strip in strips]
-        for kind, strips in pair._asdict().items()
-    }
+    return [
+        {
+            kind: {**strip._asdict(), "shots": shots(judgement, names, strip.rows, album)}
+            for kind, strip in side._asdict().items()
+        }
+        for side in pair
+    ]
 
 
 def _charts(run: RunFacts, metrics: Metrics) -> dict[str, Any]:

@@ -8,6 +8,7 @@
 #   RUN_ID       the training run's name                                                   [MODEL]
 #   GPU          how many GPUs train, or all                                               [what the host has]
 #   ARGS         further options of the stage; of train, for pipeline and demo
+#   FLOORS       what the gate asks for, as --min-accuracy 0.9 --max-ece 0.05     [better than one class for all]
 #   VERTEX_ARGS  further options of the submission, such as --dry-run or --spot
 
 SHELL := /bin/bash
@@ -24,6 +25,7 @@ RUN_ID ?= $(MODEL)
 HOST_GPUS := $(shell nvidia-smi -L 2>/dev/null | grep -c ^GPU)
 GPU ?= $(if $(filter vertex,$(RUN)),1,$(HOST_GPUS))
 ARGS ?=
+FLOORS ?=
 
 # The data set's own name: the source's last part without the archive's ending.
 NAME := $(shell basename -- "$(DATASET)" | sed -E 's/(\.tar)?\.(zip|tar|tgz|gz|bz2|xz)$$//; s/[^A-Za-z0-9._-]+/-/g')
@@ -55,10 +57,15 @@ ifneq ($(RUN),local)
 $(error evaluate and predict run on the host: leave RUN out)
 endif
 endif
+ifneq ($(filter deploy,$(MAKECMDGOALS)),)
+ifneq ($(RUN),docker)
+$(error RUN is "$(RUN)"; deploy puts a container into service: RUN=docker)
+endif
+endif
 
-STAGES := download process records train
+STAGES := download process records train gate
 # What a stage is given beyond its folders: of a whole pipeline's ARGS, only the training's.
-extra = $(if $(filter pipeline demo,$(MAKECMDGOALS)),$(if $(filter train,$1),$(ARGS)),$(ARGS))
+extra = $(if $(filter gate,$1),$(FLOORS) )$(if $(filter pipeline demo,$(MAKECMDGOALS)),$(if $(filter train,$1),$(ARGS)),$(ARGS))
 
 ##@ The main job
 .PHONY: demo
@@ -67,15 +74,16 @@ demo: pipeline ## everything on the embedded digits, ending with a served model 
 	@$(PY) tools/demo.py --root $(ROOT) --dataset $(NAME) --run-id $(RUN_ID)
 
 .PHONY: pipeline $(STAGES)
-pipeline: $(STAGES) ## download → process → records → train (which evaluates and exports)
+pipeline: $(STAGES) ## download → process → records → train (which evaluates and exports) → gate
 
 ##@ The stages, each with RUN=local|docker|vertex
 download: download-$(RUN) ## fetch a data set: raw/<dataset>
 process: process-$(RUN) ## check, split and describe it: interim/<dataset>
 records: records-$(RUN) ## shard it into TFRecords: processed/<dataset>
 train: train-$(RUN) ## train, evaluate and export: models/<dataset>/<run-id>
+gate: gate-$(RUN) ## bless or refuse it, beside the champion: models/<dataset>/champion.json
 
-.PHONY: download-local process-local records-local train-local
+.PHONY: download-local process-local records-local train-local gate-local
 download-local: $(SETUP)
 	@$(PY) -m datapipeline.download.dataloader --source "$(DATASET)" --output $(RAW) $(call extra,download)
 process-local: $(SETUP)
@@ -84,6 +92,8 @@ records-local: $(SETUP)
 	@$(PY) -m datapipeline.records.build_records --input $(INTERIM) --output $(PROCESSED) $(call extra,records)
 train-local: $(SETUP)
 	@$(PY) -m models.$(MODEL).train_multi_gpu --gpu $(GPU) --input $(PROCESSED) --output $(MODEL_URI) $(call extra,train)
+gate-local: $(SETUP)
+	@$(PY) -m models.trainer.gate --model $(MODEL_URI) --input $(PROCESSED) $(call extra,gate)
 
 # In containers; docker-compose.yml says what the variables are. A local data set is mounted.
 LOCAL_DATASET := $(shell test -e "$(DATASET)" && realpath -- "$(DATASET)")
@@ -91,26 +101,40 @@ BUCKET := $(firstword $(subst /, ,$(ROOT:gs://%=%)))
 COMPOSE = CONTAINER_USER=$$(id -u):$$(id -g) NAME=$(NAME) ROOT=$(ROOT) BUCKET=$(BUCKET) MODEL=$(MODEL) RUN_ID=$(RUN_ID) GPU=$(GPU) GIT_COMMIT=$(shell git rev-parse HEAD 2>/dev/null) \
 	$(if $(LOCAL_DATASET),DATASETS="$$(dirname "$(LOCAL_DATASET)")" DATASET="/datasets/$$(basename "$(LOCAL_DATASET)")",DATASET="$(DATASET)") \
 	ARGS="$(call extra,$*)" docker compose
-.PHONY: $(STAGES:%=%-docker) serve-docker
+.PHONY: $(STAGES:%=%-docker) serve-docker deploy-docker
 $(STAGES:%=%-docker): %-docker:
 	@$(COMPOSE) run --rm --build $*$(if $(filter train0,$*$(GPU)),,$(if $(filter train,$*),-cuda))
 serve-docker: %-docker:
 	@$(COMPOSE) up --build serving
+deploy-docker: export REQUIRE_BLESSED := 1
+deploy-docker: %-docker:
+	@# First beside what is in service, which stays there if this one is refused.
+	@$(COMPOSE) run --rm --build -T serving --model $(MODEL_URI) --check
+	@$(COMPOSE) up --detach --wait --force-recreate serving
 
 # On Vertex AI: `python -m vertex submit --help` says what CHRYSALIS_PROJECT, _REGION and _IMAGES are.
+SUBMITTED := $(filter-out gate,$(STAGES))
 .PHONY: $(STAGES:%=%-vertex)
 download-vertex: SUBMIT := --source "$(DATASET)"
 train-vertex: SUBMIT := --model $(MODEL) --run-id $(RUN_ID) --gpu $(GPU)
-$(STAGES:%=%-vertex): %-vertex: $(SETUP)
+$(SUBMITTED:%=%-vertex): %-vertex: $(SETUP)
 	@$(PY) -m vertex submit $* --root $(ROOT) --dataset $(NAME) $(SUBMIT) $(VERTEX_ARGS) -- $(call extra,$*)
+# The gate reads two small files of the bundle: it runs here, once there is one.
+ifneq ($(filter --dry-run --no-wait,$(VERTEX_ARGS)),)
+gate-vertex:
+	@echo "the gate judges what is trained: make gate RUN=vertex when that is done"
+else
+gate-vertex: gate-local
+endif
 
 ##@ Using the model
-.PHONY: evaluate serve predict
+.PHONY: evaluate serve predict deploy
 evaluate: $(SETUP) ## judge a bundle on a processed data set
 	@$(PY) -m models.trainer.evaluate --model $(MODEL_URI) --input $(PROCESSED) $(ARGS)
 serve: serve-$(RUN) ## serve a bundle, with its web page, on port 8080
 serve-local: $(SETUP)
 	@$(PY) -m serving --model $(MODEL_URI) $(ARGS)
+deploy: deploy-$(RUN) ## put a blessed bundle into service: a container that stays, with RUN=docker
 predict: $(SETUP) ## classify an image: make predict IMAGE=photo.jpg
 	@$(PY) -m serving.predict --model $(MODEL_URI) $(ARGS) "$(or $(IMAGE),$(error IMAGE is empty: make predict IMAGE=photo.jpg))"
 

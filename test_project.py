@@ -38,7 +38,10 @@ IMAGES = {
         ["datapipeline.records.process", "datapipeline.records.build_records"],
     ),
     **{
-        model: (f"models/{model}", [f"models.{model}.train_multi_gpu", "models.trainer.evaluate"])
+        model: (
+            f"models/{model}",
+            [f"models.{model}.train_multi_gpu", "models.trainer.evaluate", "models.trainer.gate"],
+        )
         for model in MODELS
     },
     "serving": ("serving", ["serving", "serving.predict"]),
@@ -139,6 +142,28 @@ def test_a_stage_is_the_same_in_make_compose_and_its_dockerfile(stage, module, m
     assert f'ENTRYPOINT ["python", "-m", "{module}"]' in dockerfile.read_text()
 
 
+def test_the_gate_is_the_same_in_make_and_compose():
+    floors = "FLOORS=--max-ece 0.1"
+    for run in ("local", "vertex"):  # where it runs on the host, over the bucket
+        recipe = run_make("-n", "gate", f"RUN={run}", "ROOT=gs://bucket", floors).stdout
+        assert "-m models.trainer.gate --model gs://bucket/models/digits/vgg16 " in recipe
+        assert "--max-ece 0.1" in recipe
+    recipe = run_make("-n", "gate", "RUN=docker", floors, "ARGS=--confidence 0.9").stdout
+    assert 'ARGS="--max-ece 0.1 --confidence 0.9" docker compose run --rm --build gate\n' in recipe
+    service = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["gate"]
+    assert service["entrypoint"] == ["python", "-m", "models.trainer.gate"]
+    whole = run_make("-n", "pipeline", "ARGS=--epochs 1", floors).stdout
+    assert "--epochs 1" not in whole[whole.index("models.trainer.gate") :]
+
+
+def test_only_a_container_is_put_into_service():
+    recipe = run_make("-n", "deploy", "RUN=docker").stdout
+    assert recipe.index("--check") < recipe.index("up --detach --wait")
+    refused = run_make("deploy")
+    assert refused.returncode == 2
+    assert 'RUN is "local"; deploy puts a container into service: RUN=docker' in refused.stderr
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_architectures_have_containers_that_differ_in_their_names_alone(model):
     for name in ("Dockerfile", "Pipfile", "Pipfile.lock", "train_multi_gpu.py"):
@@ -193,7 +218,7 @@ def test_locks_agree_with_the_hosts_and_name_no_index(pipfile):
 
 def test_help_lists_the_targets():
     listed = run_make("help").stdout
-    targets = [*STAGES, "train", "demo", "pipeline", "serve", "test"]
+    targets = [*STAGES, "train", "gate", "demo", "pipeline", "serve", "deploy", "test"]
     assert all(f"make {target} " in listed for target in targets)
     assert f"{', '.join(MODELS[:-1])} or {MODELS[-1]} " in listed
 
@@ -220,12 +245,15 @@ def test_the_chain_end_to_end(tmp_path):
         f"ROOT={tmp_path}/root",
         "GPU=0",
         "ARGS=--epochs 1 --batch-size 8",
+        "FLOORS=--min-accuracy 0",  # an epoch of 29 images teaches nothing
     ]
     first = run_make(*arguments)
     assert first.returncode == 0, first.stderr
     bundle = tmp_path / "root/models/tiny/vgg16"
     assert json.loads((bundle / "bundle.json").read_text())["class_names"] == ["0", "1", "2"]
     assert (bundle / "report/report.html").is_file()
+    assert json.loads((bundle / "bundle.json").read_text())["gate"]["blessed"] is True
+    assert json.loads((bundle.parent / "champion.json").read_text())["bundle"] == "vgg16"
 
     before = {file: file.stat().st_mtime_ns for file in sorted((tmp_path / "root").rglob("*"))}
     assert run_make(*arguments).returncode == 0

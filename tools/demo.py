@@ -77,6 +77,7 @@ def describe(model, manifest, index, bundle):
         f" ({', '.join(f'{count:,} {split}' for split, count in counts.items())})",
         "shards": f"{shards}, of {index.image_size} pixels",
         "test accuracy": f"{bundle.metrics['accuracy']:.4f}",
+        "gate": f"blessed: {' '.join(bundle.gate.reasons)}" if bundle.gate else "not judged",
         "bundle": model,
         "report": storage.join(model, "report/report.html"),
         "W&B": f".venv/bin/wandb sync {offline[-1]}" if offline else bundle.wandb_run or "off",

@@ -14,6 +14,7 @@ from contracts.errors import InputError, StageError
 from serving.app import create_app
 from serving.loading import Loading
 from serving.logs import configure_logs
+from serving.predictor import load_predictor
 from serving.runtimes import RuntimeName
 from serving.settings import Settings
 
@@ -52,23 +53,41 @@ def serve_cli(
         RuntimeName,
         typer.Option(envvar="CHRYSALIS_RUNTIME", help="auto: LiteRT where it is installed, else TensorFlow."),
     ] = RuntimeName.AUTO,
+    require_blessed: Annotated[
+        bool,
+        typer.Option(
+            "--require-blessed",
+            envvar="CHRYSALIS_REQUIRE_BLESSED",
+            help="Refuse a bundle that python -m models.trainer.gate didn't bless.",
+        ),
+    ] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only load the model and replay its golden images.")
+    ] = False,
 ) -> None:
     """Serve a trained model: a web page at /, POST /predict, and Vertex AI's routes.
 
     /healthz answers as soon as the server runs; /readyz once the model is loaded and has given the
     same probabilities for the bundle's golden images as at its export.
     """
-    serve(Settings.from_environment(model, runtime, os.environ), host, port)
+    settings = Settings.from_environment(model, runtime, os.environ, require_blessed=require_blessed)
+    if check:
+        load_predictor(settings.model, settings.runtime, require_blessed=settings.require_blessed)
+        log("fit to be served", model=settings.model)
+    else:
+        serve(settings, host, port)
 
 
 def serve(settings: Settings, host: str, port: int) -> None:
     """Serve until SIGTERM or SIGINT, then let the requests under way end.
 
     Raises:
-        InputError: there is no such bundle, or the address is taken.
+        InputError: there is no such bundle, it isn't blessed and must be, or the address is taken.
         StageError: the model can't be loaded, or fails its golden replay.
     """
-    ModelBundle.read(settings.model)  # a wrong name shows before anything listens
+    bundle = ModelBundle.read(settings.model)  # a wrong name shows before anything listens
+    if settings.require_blessed:
+        bundle.check_blessed(settings.model)
     configure_logs(quiet={"/healthz", "/readyz", settings.vertex_health_route})
     loading = Loading(settings, on_failure=lambda: setattr(server, "should_exit", True))
     server = uvicorn.Server(

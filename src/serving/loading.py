@@ -49,7 +49,10 @@ class Loading:
         started = time.monotonic()
         try:
             predictor = load_predictor(
-                self._settings.model, self._settings.runtime, self._settings.max_pixels
+                self._settings.model,
+                self._settings.runtime,
+                self._settings.max_pixels,
+                require_blessed=self._settings.require_blessed,
             )
         except Exception as error:  # noqa: BLE001 - whoever runs the server raises it again
             self.error = error

@@ -56,7 +56,11 @@ def rank(probabilities: NDArray[np.float32], names: Sequence[str], top_k: int) -
 
 
 def load_predictor(
-    uri: str, runtime: RuntimeName = RuntimeName.AUTO, max_pixels: int = MAX_PIXELS
+    uri: str,
+    runtime: RuntimeName = RuntimeName.AUTO,
+    max_pixels: int = MAX_PIXELS,
+    *,
+    require_blessed: bool = False,
 ) -> Predictor:
     """Fetch and verify a bundle, load its network, and replay its golden images.
 
@@ -64,13 +68,16 @@ def load_predictor(
         uri: the bundle's folder: a path or gs://bucket/prefix.
         runtime: what runs the network.
         max_pixels: an image with more is refused.
+        require_blessed: refuse a bundle that the gate didn't bless.
 
     Raises:
-        InputError: the bundle isn't whole, or the runtime isn't installed.
+        InputError: the bundle isn't whole, or isn't blessed and must be, or the runtime isn't installed.
         StageError: the network can't be loaded, or gives other probabilities than at the export.
     """
     # By name: a bundle also holds models and reports that no server needs to fetch.
     with open_bundle(uri, wanted=[runtime.model, GOLDEN]) as (folder, bundle):
+        if require_blessed:
+            bundle.check_blessed(uri)
         predictor = Predictor(bundle, load_runtime(runtime, folder, usable_cores()), max_pixels)
         replay_golden(predictor, folder)
     return predictor

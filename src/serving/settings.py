@@ -19,6 +19,7 @@ class Settings(BaseModel):
 
     model: str = Field(description="the bundle's folder: a path or gs://bucket/prefix")
     runtime: RuntimeName = RuntimeName.AUTO
+    require_blessed: bool = Field(default=False, description="refuse a bundle that the gate didn't bless")
     vertex_predict_route: str = Field(default="/vertex/predict", pattern=ROUTE)
     vertex_health_route: str = Field(default="/vertex/health", pattern=ROUTE)
     max_body_bytes: int = Field(default=32 << 20, description="of a request; Cloud Run lets no more through")
@@ -29,7 +30,14 @@ class Settings(BaseModel):
     top_k: int = Field(default=5, description="classes of an answer, where the request doesn't say")
 
     @classmethod
-    def from_environment(cls, model: str, runtime: RuntimeName, environment: Mapping[str, str]) -> Self:
+    def from_environment(
+        cls,
+        model: str,
+        runtime: RuntimeName,
+        environment: Mapping[str, str],
+        *,
+        require_blessed: bool = False,
+    ) -> Self:
         """Take the routes that Vertex AI names in AIP_PREDICT_ROUTE and AIP_HEALTH_ROUTE, if it does.
 
         Raises:
@@ -38,7 +46,9 @@ class Settings(BaseModel):
         names = {"vertex_predict_route": "AIP_PREDICT_ROUTE", "vertex_health_route": "AIP_HEALTH_ROUTE"}
         routes = {field: environment[name] for field, name in names.items() if environment.get(name)}
         try:
-            return cls.model_validate({"model": model, "runtime": runtime, **routes})
+            return cls.model_validate(
+                {"model": model, "runtime": runtime, "require_blessed": require_blessed, **routes}
+            )
         except ValidationError as error:
             wrong = error.errors()[0]
             name = names.get(str(wrong["loc"][0]), wrong["loc"][0])

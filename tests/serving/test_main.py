@@ -4,11 +4,14 @@ import base64
 import json
 import signal
 import socket
+from datetime import UTC, datetime
 
 import pytest
 
 from contracts import storage
+from contracts.bundle import ModelBundle
 from contracts.errors import InputError
+from contracts.verdict import Floors, Verdict
 from serving.__main__ import listen
 
 
@@ -72,6 +75,48 @@ def test_a_failed_replay_ends_the_server(run_server, own_bundle):
     assert code == 1
     assert len(lines) == 1
     assert document["golden"][0]["file"] in lines[0]
+
+
+def judge(bundle, blessed):
+    """Write a verdict into a bundle."""
+    verdict = Verdict(
+        blessed=blessed,
+        reasons=("The accuracy is 0.5000; asked is at least 0.9.",),
+        judged_at=datetime.now(UTC),
+        dataset_digest="0",
+        floors=Floors(min_accuracy=0.9),
+        confidence=0.95,
+        compared_with=None,
+        champion=blessed,
+    )
+    ModelBundle.read(str(bundle)).model_copy(update={"gate": verdict}).write(str(bundle))
+
+
+@pytest.mark.parametrize(
+    ("blessed", "said"), [(None, "wasn't judged"), (False, "accuracy is 0.5000; asked is")]
+)
+@pytest.mark.parametrize("further", [[], ["--check"]])
+def test_only_a_blessed_bundle_is_served_where_that_is_required(
+    run_server, own_bundle, blessed, said, further
+):
+    if blessed is not None:
+        judge(own_bundle, blessed)
+    arguments = ["--model", str(own_bundle), *further]
+    code, lines = end(run_server(*arguments, CHRYSALIS_REQUIRE_BLESSED="1").process)
+    assert code == 2
+    assert len(lines) == 1
+    assert said in lines[0]
+
+
+def test_a_blessed_bundle_is_served_where_that_is_required(run_server, run_module, own_bundle):
+    judge(own_bundle, blessed=True)
+    checked = run_module("serving", "--model", str(own_bundle), "--require-blessed", "--check")
+    _, errors = checked.communicate(timeout=60)
+    assert checked.returncode == 0, errors
+    assert "fit to be served" in errors
+    server = run_server("--model", str(own_bundle), "--require-blessed")
+    server.wait_until_ready()
+    assert stop(server)[0] == 0
 
 
 def test_a_bundle_that_lacks_a_file_ends_the_server(run_server, own_bundle):

@@ -53,8 +53,8 @@ def _learning_curve(history: Sequence[Mapping[str, float]], name: str) -> bytes:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.25)
     axes.legend(frameon=False, labelcolor=INK)
-    _in_ink(axes)
-    return _drawn(figure, "svg")
+    in_ink(axes)
+    return drawn(figure, "svg")
 
 
 def confusion_chart(
@@ -77,8 +77,8 @@ def confusion_chart(
             if count:
                 colour = "white" if shares[row, column] > 0.5 else INK
                 axes.text(column, row, str(count), ha="center", va="center", color=colour, fontsize=9)
-    _in_ink(axes)
-    return _drawn(figure, kind)
+    in_ink(axes)
+    return drawn(figure, kind)
 
 
 def most_mistaken(
@@ -122,11 +122,12 @@ def reliability_chart(bins: Sequence[ReliabilityBin]) -> bytes:
     lower.set(xlabel="probability of the class that was named", ylabel="images")
     lower.set_yticks([])
     for axes in (upper, lower):
-        _in_ink(axes)
-    return _drawn(figure, "svg")
+        in_ink(axes)
+    return drawn(figure, "svg")
 
 
-def _in_ink(axes: Axes) -> None:
+def in_ink(axes: Axes) -> None:
+    """Give axes the ink that reads in light and dark, and no frame."""
     axes.set_facecolor("none")
     axes.tick_params(colors=INK, length=0)
     axes.xaxis.label.set_color(INK)
@@ -136,7 +137,8 @@ def _in_ink(axes: Axes) -> None:
         spine.set_color(INK)
 
 
-def _drawn(figure: Figure, kind: Format) -> bytes:
+def drawn(figure: Figure, kind: Format) -> bytes:
+    """A figure's bytes."""
     buffer = io.BytesIO()
     background = "none" if kind == "svg" else "white"
     # Without a date, and with a fixed salt for its ids, equal data give equal bytes.

@@ -1,6 +1,5 @@
 """The pictures of a page: images of the records, and heat maps over them, as small data URIs."""
 
-import base64
 import io
 from collections.abc import Collection, Mapping, Sequence
 
@@ -13,6 +12,7 @@ import imaging
 from contracts.bundle import ImageSpec
 from contracts.dataset import Split
 from models.trainer.examples import read_examples
+from models.trainer.reporting.rendering import data_uri as data_uri
 
 LARGEST = 224
 """Pixels of a picture's longer side, at most."""
@@ -75,11 +75,6 @@ def heated(pixels: NDArray[np.uint8], heat: NDArray[np.float32]) -> str:
     colours = mpl.colormaps["autumn_r"](warmth)[..., :3] * 255
     share = 0.6 * warmth[..., None]
     return _jpeg(Image.fromarray((grey * (1 - share) + colours * share).round().astype(np.uint8)))
-
-
-def data_uri(kind: str, data: bytes) -> str:
-    """Bytes of a MIME type, to stand in a page in place of an address."""
-    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
 
 
 def _picture(image: Image.Image) -> str:

@@ -1,5 +1,6 @@
 """Fills the jinja2 templates of what the trainer writes for people: the report and the model card."""
 
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -17,3 +18,8 @@ def render(template: str, **values: Any) -> str:
         keep_trailing_newline=True,
     )
     return environment.get_template(template).render(values)
+
+
+def data_uri(kind: str, data: bytes) -> str:
+    """Bytes of a MIME type, to stand in a page in place of an address."""
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"

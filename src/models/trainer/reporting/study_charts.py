@@ -93,7 +93,7 @@ def _slice(study: Study, parameter: Parameter, trials: Sequence[TrialRecord]) ->
 
 
 def parallel_chart(study: Study) -> bytes:
-    """Draw whole trials as lines over all parameters, to their value at the right; the best one stands out."""
+    """Draw whole trials as lines over all parameters to their value at the right; the best one stands out."""
     parameters = study.search_space.parameters
     trials = _of(study, "complete")
     values = np.array([trial.value for trial in trials])

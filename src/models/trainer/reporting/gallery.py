@@ -40,7 +40,7 @@ class Strip(NamedTuple):
 
     true: str
     predicted: str
-    count: int
+    images: int
     """How many there are."""
     support: int
     """The true class's images."""
@@ -73,7 +73,7 @@ def confused_pairs(judgement: Judgement, class_names: Sequence[str]) -> list[lis
     confused = judgement.metrics.most_confused
     found = dict.fromkeys(frozenset((numbers[pair.true], numbers[pair.predicted])) for pair in confused)
     pairs = [[_side(judgement, class_names, *way) for way in permutations(sorted(pair))] for pair in found]
-    return [sorted(pair, key=lambda side: -side.mistaken.count) for pair in pairs[:PAIRS]]
+    return [sorted(pair, key=lambda side: -side.mistaken.images) for pair in pairs[:PAIRS]]
 
 
 def shots(

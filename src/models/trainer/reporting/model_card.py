@@ -1,17 +1,14 @@
 """`model_card.md`: what the model is, from what, and how good, and which parts its owner must write."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from contracts.bundle import Calibration, LiteRT
 from models.trainer.evaluation.judgement import Judgement
+from models.trainer.evaluation.label_errors import LabelErrors
 from models.trainer.provenance import git_commit, package_versions
 from models.trainer.reporting.naming import network_name
 from models.trainer.reporting.rendering import render
 from models.trainer.run_facts import RunFacts
-
-if TYPE_CHECKING:  # it brings cleanlab along
-    from models.trainer.evaluation.label_errors import LabelErrors
 
 WEAKEST = 5
 """Classes that the card names as the weakest."""
@@ -24,7 +21,7 @@ def write_model_card(
     litert: LiteRT,
     calibration: Calibration,
     *,
-    label_errors: "LabelErrors | None" = None,
+    label_errors: LabelErrors | None = None,
 ) -> None:
     """Write the card of a run.
 

@@ -1,13 +1,14 @@
 """The report's page, put together from its sections."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 
 from contracts.dataset import SPLITS, Split
 from models.trainer.evaluation.bootstrap import CONFIDENCE
 from models.trainer.evaluation.judgement import Judgement
+from models.trainer.evaluation.label_errors import LabelErrors
 from models.trainer.evaluation.metrics import Metrics
 from models.trainer.provenance import git_commit, package_versions
 from models.trainer.reporting import charts, data_summary
@@ -18,9 +19,6 @@ from models.trainer.reporting.rendering import render
 from models.trainer.reporting.suspects import SHOWN, counts, suspects
 from models.trainer.run_facts import RunFacts
 
-if TYPE_CHECKING:
-    from models.trainer.evaluation.label_errors import LabelErrors
-
 _SVG = "image/svg+xml"
 
 
@@ -29,7 +27,7 @@ def report_page(
     judgement: Judgement,
     shards: Mapping[Split, Sequence[str]],
     network: keras.Model | None,
-    label_errors: "LabelErrors | None",
+    label_errors: LabelErrors | None,
 ) -> str:
     """Make the page, see `report.write_report`."""
     names, metrics = run.index.class_names, judgement.metrics

@@ -8,21 +8,18 @@ Out: `report.html` (one file, nothing fetched), `metrics.json`, `confusion_matri
 import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import keras
 
 from contracts.dataset import Split
 from models.trainer.evaluation.judgement import Judgement
+from models.trainer.evaluation.label_errors import LabelErrors
 from models.trainer.evaluation.metrics import Metrics
 from models.trainer.evaluation.predictions import write_predictions
 from models.trainer.reporting.charts import confusion_chart
 from models.trainer.reporting.page import report_page
 from models.trainer.reporting.suspects import write_label_errors
 from models.trainer.run_facts import RunFacts
-
-if TYPE_CHECKING:
-    from models.trainer.evaluation.label_errors import LabelErrors
 
 REPORT_HTML = "report.html"
 METRICS = "metrics.json"
@@ -39,7 +36,7 @@ def write_report(
     shards: Mapping[Split, Sequence[str]],
     *,
     network: keras.Model | None = None,
-    label_errors: "LabelErrors | None" = None,
+    label_errors: LabelErrors | None = None,
 ) -> None:
     """Fill a folder with the report.
 

@@ -2,13 +2,11 @@
 
 import csv
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from contracts.dataset import Split
+from models.trainer.evaluation.label_errors import LabelError, LabelErrors
 from models.trainer.reporting.album import Album
-
-if TYPE_CHECKING:  # it brings cleanlab along
-    from models.trainer.evaluation.label_errors import LabelError, LabelErrors
 
 SHOWN = 24
 
@@ -18,17 +16,17 @@ _COLUMNS = ["filename", "split", "given", "suggested", "probability_of_given", "
 class Suspect(NamedTuple):
     """An image whose label is likely wrong."""
 
-    error: "LabelError"
+    error: LabelError
     image: str | None
     """A data URI; None: the image isn't at hand."""
 
 
-def suspects(found: "LabelErrors", album: Album) -> list[Suspect]:
+def suspects(found: LabelErrors, album: Album) -> list[Suspect]:
     """The likeliest label errors, `SHOWN` at most."""
     return [Suspect(error, album.whole(error.split, error.filename)) for error in found.errors[:SHOWN]]
 
 
-def counts(found: "LabelErrors") -> dict[Split, tuple[int, int]]:
+def counts(found: LabelErrors) -> dict[Split, tuple[int, int]]:
     """For each split that was examined: the images, and the likely errors among them."""
     return {
         split: (images, sum(error.split == split for error in found.errors))
@@ -36,7 +34,7 @@ def counts(found: "LabelErrors") -> dict[Split, tuple[int, int]]:
     }
 
 
-def write_label_errors(path: Path, found: "LabelErrors") -> None:
+def write_label_errors(path: Path, found: LabelErrors) -> None:
     """Write the table of all, the likeliest first, as CSV."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")

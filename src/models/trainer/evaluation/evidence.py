@@ -12,7 +12,7 @@ from contracts.bundle import REPORT, SAVED_MODEL, ModelBundle, open_bundle
 from contracts.console import log
 from contracts.dataset import ShardIndex
 from contracts.errors import InputError
-from models.trainer.evaluation.metrics import Metrics, evaluate
+from models.trainer.evaluation.metrics import Metrics
 from models.trainer.evaluation.predictions import AnsweredImages, Predictions, read_predictions
 from models.trainer.shards import local_shards
 
@@ -68,17 +68,12 @@ def _anew(uri: str, bundle: ModelBundle, data: str, index: ShardIndex) -> Eviden
     from models.trainer.runtime import load_tensorflow
 
     load_tensorflow()
-    from models.trainer.evaluation.answering import answer_all, bundle_answer
+    from models.trainer.evaluation.answering import judge_bundle
 
     shards = local_shards(data, index, ["test"])["test"]
     with open_bundle(uri, [SAVED_MODEL]) as (folder, _):
-        answer = bundle_answer(folder, "tensorflow")
-        predictions = answer_all(answer, shards, bundle.image, index.examples("test"))
-    temperature = bundle.calibration.temperature
-    metrics = evaluate(
-        predictions.probabilities, predictions.labels, bundle.class_names, temperature=temperature
-    )
-    return Evidence(_table(predictions), metrics)
+        judgement = judge_bundle(folder, bundle, "tensorflow", index, "test", shards)
+    return Evidence(_table(judgement.predictions), judgement.metrics)
 
 
 def _table(predictions: Predictions) -> AnsweredImages:

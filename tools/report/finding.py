@@ -4,21 +4,20 @@ In: a root (a path or gs://bucket/prefix). Out: what was found; names are relati
 slashes. Nothing is copied here, and nothing but JSON documents is read.
 """
 
-import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from contracts import storage
 from contracts.bundle import MODEL_CARD, REPORT, ModelBundle
 from contracts.champion import Champion
 from contracts.dataset import Manifest
 from contracts.errors import InputError
+from models.trainer.tuning.record import Study
 
 DATA_REPORT = "report.html"
 TRAINING_REPORT = f"{REPORT}/report.html"
 STUDY_REPORT = "study.html"
-STUDY = "study.json"
 RUN = "run.json"
 
 
@@ -36,9 +35,8 @@ class FoundStudy(NamedTuple):
     """A search for a configuration."""
 
     name: str
-    report: str
-    facts: dict[str, Any]
-    """What study.json says; empty where there is none."""
+    report: str | None
+    study: Study
 
 
 @dataclass
@@ -141,8 +139,11 @@ def _dataset(files: Listing, name: str) -> FoundDataset:
     found.champion = _champion(files, models, found)
     begun = set(files.below(models, RUN, depth=1)) - set(finished)
     found.unfinished = sorted(folder.removeprefix(f"{models}/") for folder in begun)
-    for folder in files.below(models, STUDY_REPORT, depth=1):
-        found.studies.append(_study(files, models, folder, found.unreadable))
+    for folder in files.below(models, Study.file_name, depth=1):
+        try:
+            found.studies.append(_study(files, models, folder))
+        except InputError as error:
+            found.unreadable.append(str(error))
     return found
 
 
@@ -171,11 +172,6 @@ def _champion(files: Listing, models: str, found: FoundDataset) -> str | None:
     return None
 
 
-def _study(files: Listing, models: str, folder: str, unreadable: list[str]) -> FoundStudy:
-    facts: dict[str, Any] = {}
-    if name := files.there(f"{folder}/{STUDY}"):
-        try:
-            facts = json.loads(storage.read_bytes(files.uri(name)))
-        except ValueError as error:
-            unreadable.append(f"{files.uri(name)} isn't JSON: {error}")
-    return FoundStudy(folder.removeprefix(f"{models}/"), f"{folder}/{STUDY_REPORT}", facts)
+def _study(files: Listing, models: str, folder: str) -> FoundStudy:
+    name = folder.removeprefix(f"{models}/")
+    return FoundStudy(name, files.there(f"{folder}/{STUDY_REPORT}"), Study.read(files.uri(folder)))

@@ -5,7 +5,7 @@ In: what was found. Out: one page that needs nothing else, and whose links are r
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from contracts.bundle import LITERT_MODEL, ModelBundle
 from contracts.dataset import SPLITS
@@ -46,13 +46,23 @@ class RunRow(NamedTuple):
     """Whether it was trained and tested on another state of the data set than the report's."""
 
 
+class StudyRow(NamedTuple):
+    """A line of the list of studies."""
+
+    name: str
+    report: str | None
+    date: str
+    trials: str
+    best: str
+
+
 class DatasetSection(NamedTuple):
     """A data set with all that is known of it."""
 
     found: FoundDataset
     runs: list[RunRow]
     axis: Axis
-    studies: list[dict[str, Any]]
+    studies: list[StudyRow]
 
 
 def index_page(
@@ -112,5 +122,19 @@ def _axis(rows: Sequence[RunRow]) -> Axis:
 _INTERVAL = ("accuracy_low", "accuracy", "accuracy_high")
 
 
-def _study(study: FoundStudy) -> dict[str, Any]:
-    return {"name": study.name, "report": study.report}
+def _study(found: FoundStudy) -> StudyRow:
+    study = found.study
+    stopped = sum(trial.state == "pruned" for trial in study.trials)
+    failed = sum(trial.state == "failed" for trial in study.trials)
+    parts = [f"{len(study.trials)} trials"]
+    parts += [f"{count} {what}" for count, what in ((stopped, "stopped early"), (failed, "failed")) if count]
+    best = study.best_trial
+    return StudyRow(
+        found.name,
+        found.report,
+        f"{study.created_at:%Y-%m-%d}",
+        ", ".join(parts),
+        f"{study.search_space.metric.metric_id} {best.value:.4f} ({best.name})"
+        if best.value is not None
+        else "",
+    )

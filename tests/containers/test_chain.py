@@ -8,6 +8,7 @@ import requests
 
 from contracts import storage
 from contracts.bundle import ModelBundle
+from contracts.champion import Champion
 
 pytestmark = pytest.mark.containers
 
@@ -55,6 +56,17 @@ def test_buckets_outlive_their_server(chain, from_here, monkeypatch):
     chain("up", "--detach", "--wait", "storage")
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", chain.address("storage", 9023))
     assert ModelBundle.read("gs://chrysalis/models/digits/vgg16") == before
+
+
+def test_only_what_the_gate_blessed_is_served_where_that_is_required(chain, from_here):
+    model = "gs://chrysalis/models/digits/vgg16"
+    check = ["run", "--rm", "-T", "serving", "--model", model, "--check"]
+    assert "wasn't judged" in chain(*check, code=2, REQUIRE_BLESSED="1")
+    assert "refused: The accuracy is " in chain("run", "--rm", "-T", "gate", code=1, ARGS="--min-accuracy 1")
+    assert "asked is at least 1" in chain(*check, code=2, REQUIRE_BLESSED="1")
+    assert chain.stage("gate", "--min-accuracy 0").rstrip().endswith("blessed")
+    assert Champion.read("gs://chrysalis/models/digits").uri("gs://chrysalis/models/digits") == model
+    assert "fit to be served" in chain(*check, REQUIRE_BLESSED="1")
 
 
 def test_the_served_model_answers_and_ends_when_told(chain, engine, pytestconfig):

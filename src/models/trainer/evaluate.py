@@ -139,11 +139,15 @@ def _report(
 ) -> None:
     import keras
 
+    from models.trainer.evaluation.label_errors import label_errors_of
     from models.trainer.reporting.report import METRICS, write_report
 
+    # The network has seen the training split's labels, so its answers tell nothing of them.
+    judged = {judgement.split: judgement.predictions}
+    label_errors = label_errors_of(judged, run.index.class_names) if judgement.split != "train" else None
     loaded = keras.saving.load_model(network, compile=False)
     with tempfile.TemporaryDirectory(prefix="chrysalis-report-") as folder:
-        write_report(Path(folder), run, judgement, shards, network=loaded)
+        write_report(Path(folder), run, judgement, shards, network=loaded, label_errors=label_errors)
         names = [file.name for file in storage.list_files(folder) if file.name != METRICS]
         storage.upload_many(Path(folder), names, output)
         storage.upload(Path(folder, METRICS), storage.join(output, METRICS))

@@ -12,6 +12,7 @@ from contracts.dataset import Split
 from models.trainer.evaluation.answering import answer_all, network_answer
 from models.trainer.evaluation.calibration import fit_temperature, tempered
 from models.trainer.evaluation.judgement import Judgement
+from models.trainer.evaluation.label_errors import LabelErrors, find_label_errors
 from models.trainer.evaluation.metrics import evaluate
 from models.trainer.evaluation.predictions import Predictions
 from models.trainer.export import export_bundle, publish_bundle
@@ -36,6 +37,8 @@ class Outcome:
     folder: RunFolder
     shards: Mapping[Split, Sequence[str]]
     """Local paths of each split's TFRecords."""
+    features: str
+    """The network's layer whose output the last one reads."""
 
     def answer(self, network: keras.Model) -> Answered:
         """Answer the validation split, which tells the temperature, and the test split."""
@@ -64,7 +67,22 @@ class Outcome:
         log("judged on the test split", **readable(metrics.headline()))
         return Judgement("test", test, metrics)
 
-    def export(self, network: keras.Model, answered: Answered, judgement: Judgement) -> ModelBundle:
+    def find_label_errors(self, network: keras.Model, answered: Answered) -> LabelErrors:
+        """Look through all splits for labels that are likely wrong."""
+        found = find_label_errors(
+            network,
+            self.features,
+            self.shards,
+            self.run.image,
+            self.run.index.class_names,
+            answered.predictions,
+        )
+        log("likely label errors", found=len(found.errors), of=sum(found.examined.values()))
+        return found
+
+    def export(
+        self, network: keras.Model, answered: Answered, judgement: Judgement, label_errors: LabelErrors
+    ) -> ModelBundle:
         """Write the bundle into the run's folder."""
         bundle = export_bundle(
             network,
@@ -73,6 +91,7 @@ class Outcome:
             judgement=judgement,
             calibration=answered.calibration,
             shards=self.shards,
+            label_errors=label_errors,
         )
         publish_bundle(self.folder.local, self.folder.uri)
         return bundle

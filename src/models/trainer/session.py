@@ -112,14 +112,16 @@ class Session:
             return None
         network = self._best(folder)
         shards = {split: found.paths for split, found in self._data.splits.items()}
-        outcome = Outcome(self._facts(folder.uri, reached, trackers, command), folder, shards)
+        facts = self._facts(folder.uri, reached, trackers, command)
+        outcome = Outcome(facts, folder, shards, self._design.features)
         answered = outcome.answer(network)
         judgement = outcome.judge(answered)
         test = judgement.predictions
         for tracker in trackers:
             tracker.result(judgement.metrics.headline(), test.labels.tolist(), test.predicted.tolist())
+        label_errors = outcome.find_label_errors(network, answered)
         with self._with_room(folder):
-            bundle = outcome.export(network, answered, judgement)
+            bundle = outcome.export(network, answered, judgement, label_errors)
         for tracker in trackers:
             tracker.bundle(folder.uri)
         folder.publish(reached.history)

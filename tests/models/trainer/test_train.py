@@ -45,6 +45,7 @@ def test_a_run_leaves_everything(train: Train, tmp_path: Path) -> None:
         assert opened == bundle
     names = {file.name for file in storage.list_files(str(output))}
     assert {"history.csv", "run.json", "checkpoints/best.npz", "checkpoints/state-000000048.npz"} <= names
+    assert "report/label_errors.csv" in bundle.files
     assert [name for name in names if name.startswith("checkpoints/state-")] != []
     assert len(states(output)) == 2
     assert any(name.startswith("logs/events.out.tfevents") for name in names)

@@ -128,13 +128,11 @@ def _study(found: FoundStudy) -> StudyRow:
     failed = sum(trial.state == "failed" for trial in study.trials)
     parts = [f"{len(study.trials)} trials"]
     parts += [f"{count} {what}" for count, what in ((stopped, "stopped early"), (failed, "failed")) if count]
-    best = study.best_trial
+    metric, best = study.search_space.metric.metric_id, study.best_trial
     return StudyRow(
         found.name,
         found.report,
-        f"{study.created_at:%Y-%m-%d}",
-        ", ".join(parts),
-        f"{study.search_space.metric.metric_id} {best.value:.4f} ({best.name})"
-        if best.value is not None
-        else "",
+        date=f"{study.created_at:%Y-%m-%d}",
+        trials=", ".join(parts),
+        best=best.name if best.value is None else f"{metric} {best.value:.4f} ({best.name})",
     )

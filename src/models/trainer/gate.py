@@ -155,7 +155,10 @@ def _present(case: _Case) -> tuple[bytes | None, Champion | None]:
         seen = storage.read_bytes(case.champion_uri)
     except storage.NotFoundError:
         return None, None
-    return seen, Champion.parse(seen, case.champion_uri)
+    try:
+        return seen, Champion.parse(seen, case.champion_uri)
+    except InputError as error:
+        raise InputError(f"{error}, once that file is removed") from None
 
 
 def _rule(case: _Case, bundle: ModelBundle, evidence: Evidence, champion: Champion | None) -> Ruling:

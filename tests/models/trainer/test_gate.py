@@ -219,7 +219,7 @@ def damage(models: Path) -> None:
         (remove, r"can't be compared with \(.* holds no bundle\.json"),
         (replace, "holds another bundle than the one that became the champion"),
         (rename_classes, r"the champion old knows other classes \(3\)"),
-        (damage, r"champion\.json isn't a valid Champion"),
+        (damage, r"champion\.json isn't a valid Champion.*once that file is removed"),
     ],
 )
 def test_nothing_is_blessed_beside_a_champion_that_cannot_be_looked_at(

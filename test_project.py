@@ -40,7 +40,10 @@ IMAGES = {
     **{
         model: (
             f"models/{model}",
-            [f"models.{model}.train_multi_gpu", "models.trainer.evaluate", "models.trainer.gate"],
+            [
+                f"models.{model}.train_multi_gpu",
+                *(f"models.trainer.{command}" for command in ("evaluate", "gate", "tune")),
+            ],
         )
         for model in MODELS
     },

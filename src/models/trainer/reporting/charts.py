@@ -1,6 +1,7 @@
 """The report's figures, as bytes: PNG for a file, SVG without a background for a page in light or dark."""
 
 import io
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -24,6 +25,8 @@ MOST_NUMBERED = 25
 """Up to how many classes the confusion matrix has room for a number in each cell."""
 MOST_NAMED = 60
 """Up to how many classes its axes have room for the names."""
+LONGEST_NAME = 24
+"""Letters of a class's name that are drawn."""
 DETAIL = 16
 """Classes of the part of a larger one that is drawn besides."""
 
@@ -63,15 +66,18 @@ def confusion_chart(
     """Draw a confusion matrix [true][predicted], each row's shade by its share of the true class."""
     counts = np.asarray(matrix)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    side = float(np.clip(1.8 + 0.34 * len(counts), 3.6, 11))
+    named = len(counts) <= MOST_NAMED
+    side = float(np.clip(1.8 + 0.34 * len(counts), 3.6, 11)) if named else 6.0
     figure = Figure(figsize=(side, side), layout="constrained")
     axes = figure.add_subplot()
     axes.imshow(shares, cmap=_SHARES, vmin=0, vmax=1)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
-    if len(counts) <= MOST_NAMED:
-        axes.set_xticks(range(len(counts)), class_names, rotation=90 if max(map(len, class_names)) > 2 else 0)
-        axes.set_yticks(range(len(counts)), class_names)
+    if named:
+        names = [_short(name) for name in class_names]
+        upright = max(map(len, names)) > 2 and len(counts) > 3
+        axes.set_xticks(range(len(counts)), names, rotation=90 if upright else 0)
+        axes.set_yticks(range(len(counts)), names)
     if len(counts) <= MOST_NUMBERED:
         for (row, column), count in np.ndenumerate(counts):
             if count:
@@ -79,6 +85,11 @@ def confusion_chart(
                 axes.text(column, row, str(count), ha="center", va="center", color=colour, fontsize=9)
     in_ink(axes)
     return drawn(figure, kind)
+
+
+def _short(name: str) -> str:
+    name = name.replace("$", r"\$")  # Matplotlib takes what is between two of them for a formula
+    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
 
 
 def most_mistaken(
@@ -143,6 +154,8 @@ def drawn(figure: Figure, kind: Format) -> bytes:
     background = "none" if kind == "svg" else "white"
     # Without a date, and with a fixed salt for its ids, equal data give equal bytes.
     metadata = {"Date": None} if kind == "svg" else None
-    with mpl.rc_context({"svg.hashsalt": "report"}):
+    # Letters stay letters in an SVG: a browser has fonts for names that Matplotlib's own has not.
+    with mpl.rc_context({"svg.hashsalt": "report", "svg.fonttype": "none"}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")
         figure.savefig(buffer, format=kind, dpi=120, facecolor=background, metadata=metadata)
     return buffer.getvalue()

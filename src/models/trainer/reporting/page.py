@@ -91,6 +91,7 @@ def _charts(run: RunFacts, metrics: Metrics) -> dict[str, Any]:
     part = charts.most_mistaken(metrics.confusion, names)
     reliability = {"before": metrics.uncalibrated.reliability, "after": metrics.reliability}
     return {
+        "most_named": charts.MOST_NAMED,
         "curves": {name: data_uri(_SVG, curve) for name, curve in curves.items()},
         "confusion": data_uri(_SVG, charts.confusion_chart(metrics.confusion, names, "svg")),
         "confusion_part": data_uri(_SVG, charts.confusion_chart(*part, "svg")) if part else None,

@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 from typing import NamedTuple
 
-from contracts.dataset import Split
+from contracts.dataset import SPLITS, Split
 from models.trainer.evaluation.label_errors import LabelError, LabelErrors
 from models.trainer.reporting.album import Album
 
@@ -29,8 +29,9 @@ def suspects(found: LabelErrors, album: Album) -> list[Suspect]:
 def counts(found: LabelErrors) -> dict[Split, tuple[int, int]]:
     """For each split that was examined: the images, and the likely errors among them."""
     return {
-        split: (images, sum(error.split == split for error in found.errors))
-        for split, images in found.examined.items()
+        split: (found.examined[split], sum(error.split == split for error in found.errors))
+        for split in SPLITS
+        if split in found.examined
     }
 
 

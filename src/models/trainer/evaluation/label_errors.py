@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from contracts.bundle import ImageSpec
-from contracts.dataset import SPLITS, Split
+from contracts.dataset import Split
 from models.trainer.evaluation.predictions import Floats, Ints, Predictions
 
 if TYPE_CHECKING:
@@ -71,7 +71,9 @@ def find_label_errors(
     Raises:
         InputError: a shard is damaged.
     """
-    judged = {split: answered[split] for split in SPLITS if split in answered and split != "train"}
+    judged: dict[Split, Predictions] = {
+        split: predictions for split, predictions in answered.items() if split != "train"
+    }
     if "train" in shards:
         # TensorFlow and scikit-learn: not for those who only want the classes above.
         from models.trainer.evaluation.held_out import held_out_predictions

@@ -19,7 +19,7 @@ MOST_NAMED = 8
 
 def history_chart(study: Study) -> bytes:
     """Draw each trial's value, the best so far, and that of the default configuration."""
-    figure = Figure(figsize=(7.4, 3.4), layout="constrained")
+    figure = Figure(figsize=(4.8, 3), layout="constrained")
     axes = figure.add_subplot()
     for trials, marker, label in (
         (_of(study, "complete"), "o", "complete"),
@@ -43,7 +43,7 @@ def history_chart(study: Study) -> bytes:
 
 def curves_chart(study: Study) -> bytes:
     """Draw each trial's epochs; the best one and the default configuration stand out."""
-    figure = Figure(figsize=(7.4, 3.4), layout="constrained")
+    figure = Figure(figsize=(4.8, 3), layout="constrained")
     axes = figure.add_subplot()
     default = study.default_trial
     for trial in study.trials:

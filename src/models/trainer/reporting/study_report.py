@@ -21,9 +21,9 @@ class Choice(NamedTuple):
     importance: float | None
 
 
-def write_study_report(uri: str, study: Study) -> None:
-    """Write the page."""
-    storage.write_bytes(uri, study_page(study).encode())
+def write_study_report(folder: str, study: Study) -> None:
+    """Write the page into the study's folder."""
+    storage.write_bytes(storage.join(folder, STUDY_HTML), study_page(study).encode())
 
 
 def study_page(study: Study) -> str:

@@ -134,6 +134,11 @@ class Training:
                 options += as_arguments(field_name(name), field, value)
         return options
 
+    def epochs_of(self, chosen: Mapping[str, Value]) -> int:
+        """How many a trial has, those of the head included."""
+        config = settings(self.architecture_of(chosen), self.options_of(chosen)).config
+        return config.epochs + (0 if config.from_scratch else config.head_epochs)
+
     def check(self, space: SearchSpace) -> None:
         """Refuse a search space that the training wouldn't understand.
 

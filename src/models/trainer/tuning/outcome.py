@@ -11,7 +11,6 @@ from contracts.console import log
 from contracts.dataset import ShardIndex
 from contracts.errors import StageError
 from contracts.search_space import Value
-from models.trainer.reporting.study_report import STUDY_HTML, write_study_report
 from models.trainer.tuning.asked import Asked
 from models.trainer.tuning.cores import Slots
 from models.trainer.tuning.folder import StudyFolder
@@ -106,7 +105,10 @@ def conclude(
         best=best.name,
         importance=importance(study),
     )
-    write_study_report(storage.join(folder.uri, STUDY_HTML), record)
+    # Only now: matplotlib takes a moment, and --help doesn't wait for it.
+    from models.trainer.reporting.study_report import write_study_report
+
+    write_study_report(folder.uri, record)
     _tidy(folder.uri, record)
     folder.publish()
     record.write(folder.uri)

@@ -32,6 +32,8 @@ class Running:
     folder: str
     process: TrialProcess
     slot: int
+    epochs: int
+    """That it will have."""
     pruned: bool = False
 
 
@@ -111,7 +113,7 @@ class Search:
         slot = self._slots.take()
         environment = {**trial_environment(self._asked), **self._slots.environment(slot)}
         process = TrialProcess(command, self._folder.log(name), environment)
-        self._running.append(Running(trial, uri, process, slot))
+        self._running.append(Running(trial, uri, process, slot, self._asked.training.epochs_of(chosen)))
 
     def _look(self, running: Running) -> bool:
         """Report its new epochs; whether it has ended."""
@@ -130,22 +132,15 @@ class Search:
 
     def _report(self, running: Running, history: list[Row]) -> None:
         trial = running.trial
+        self._study.pruner = make_pruner(self._asked.pruner, running.epochs)
         known = self._study.get_trials(deepcopy=False)[trial.number].intermediate_values
         for row in history:
             if int(row["epoch"]) in known:
                 continue
             trial.report(row[self._metric], int(row["epoch"]))
-            self._study.pruner = make_pruner(self._asked.pruner, self._epochs())
             if not running.pruned and running.process.exit_code is None and trial.should_prune():
                 running.pruned = True
                 running.process.ask_to_stop()
-
-    def _epochs(self) -> int:
-        """Of a whole trial, as far as it is known by now."""
-        import optuna
-
-        whole = self._study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
-        return max((trial.last_step or 0 for trial in whole), default=0)
 
     def _tell(self, running: Running, code: int, history: list[Row]) -> None:
         import optuna

@@ -26,8 +26,12 @@ SECONDS = 1800
 """A cell may take: a large data set is read in one."""
 
 
-def execute(name: str, root: str, dataset: str, run_id: str) -> nbformat.NotebookNode:
+def execute(name: str, **parameters: str) -> nbformat.NotebookNode:
     """Run a notebook from top to bottom in a kernel of this environment; returns it with its outputs.
+
+    Args:
+        name: of the notebook.
+        parameters: what its first cell reads from the environment; paths are absolute.
 
     Raises:
         StageError: a cell failed.
@@ -43,10 +47,8 @@ def execute(name: str, root: str, dataset: str, run_id: str) -> nbformat.Noteboo
         resources={"metadata": {"path": str(NOTEBOOKS)}},
         extra_arguments=["--log-level=ERROR"],  # it warns of its own transport otherwise
     )
-    if not storage.is_remote(root):
-        root = str(Path(root).resolve())
     try:
-        client.execute(env={**os.environ, "ROOT": root, "DATASET": dataset, "RUN_ID": run_id})
+        client.execute(env={**os.environ, **parameters})
     except CellExecutionError as error:
         raise StageError(f"{name}.ipynb: {error.ename}: {error.evalue}") from error
     return notebook
@@ -69,6 +71,10 @@ def notebooks(
     dataset: Annotated[str, typer.Option(help="The data set's name.")],
     run_id: Annotated[str, typer.Option(help="The training run's id.")],
     root: Annotated[str, typer.Option(help="What the stages wrote under: a path or gs://….")] = "data",
+    photo: Annotated[
+        Path | None,
+        typer.Option(envvar="PHOTO", exists=True, dir_okay=False, resolve_path=True, help="One of your own."),
+    ] = None,
     output: Annotated[str, typer.Option(help="Folder for the pages.")] = "reports/notebooks",
 ) -> None:
     """Run notebooks/eda.ipynb and model_testing.ipynb over a data set and a run, and write their pages.
@@ -78,9 +84,11 @@ def notebooks(
     Manifest.read(storage.join(root, "interim", dataset))
     ShardIndex.read(storage.join(root, "processed", dataset))
     ModelBundle.read(storage.join(root, "models", dataset, run_id))
+    parameters = {"ROOT": root if storage.is_remote(root) else str(Path(root).resolve())}
+    parameters |= {"DATASET": dataset, "RUN_ID": run_id, "PHOTO": str(photo or "")}
     for name, page in ((EDA, f"{EDA}-{dataset}"), (MODEL_TESTING, f"{MODEL_TESTING}-{dataset}-{run_id}")):
         log("running", notebook=f"{name}.ipynb")
-        executed = execute(name, root, dataset, run_id)
+        executed = execute(name, **parameters)
         uri = storage.join(output, f"{page.replace('/', '-')}.html")
         storage.write_bytes(uri, as_page(executed, page).encode())
         log("page written", page=uri)

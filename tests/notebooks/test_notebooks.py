@@ -57,8 +57,10 @@ def root(tmp_path_factory) -> Path:
 
 
 def test_they_run_from_top_to_bottom(root, tmp_path):
-    arguments = ("--root", root, "--dataset", "some", "--run-id", "cnn", "--output", tmp_path)
-    done = run("tools.notebooks", *arguments)
+    with zipfile.ZipFile(root / "some.zip") as some:
+        (tmp_path / "photo.png").write_bytes(some.read("0/copy.png"))
+    arguments = ("--root", root, "--dataset", "some", "--run-id", "cnn", "--photo", tmp_path / "photo.png")
+    done = run("tools.notebooks", *arguments, "--output", tmp_path)
     assert done.returncode == 0, done.stderr
     eda, testing = (
         (tmp_path / name).read_text() for name in ("eda-some.html", "model_testing-some-cnn.html")

@@ -14,6 +14,12 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class _Stamp(BaseModel):
+    """The version of a document, whatever else its form holds."""
+
+    schema_version: int = 1
+
+
 class Document(Part):
     """A JSON file at the root of a folder that says what the folder holds, and that it is whole."""
 
@@ -65,19 +71,19 @@ class Document(Part):
     def parse(cls, text: bytes, uri: str) -> Self:
         """Read the document from JSON; `uri` is for the message where it is bad."""
         try:
-            document = cls.model_validate_json(text)
+            version = _Stamp.model_validate_json(text).schema_version
+            if version == cls.current_version:
+                return cls.model_validate_json(text)
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"]) or "the file"
             raise InputError(
                 f"{uri} isn't a valid {cls.__name__}: {where}: {first['msg']}; run {cls.made_by} again"
             ) from None
-        if document.schema_version != cls.current_version:
-            raise InputError(
-                f"{uri} has schema_version {document.schema_version}; this version of Chrysalis reads "
-                f"{cls.current_version}: run {cls.made_by} again"
-            )
-        return document
+        raise InputError(
+            f"{uri} has schema_version {version}; this version of Chrysalis reads {cls.current_version}: "
+            f"run {cls.made_by} again"
+        )
 
     def write(self, folder: str) -> None:
         """Publish the document in `folder`, atomically: the very last thing a stage does."""

@@ -41,6 +41,7 @@ def test_a_missing_document_says_what_makes_it(folder, tmp_path, bucket):
     ("text", "message"),
     [
         (b'{"schema_version": 2, "text": "a"}', "has schema_version 2; this version of Chrysalis reads 1"),
+        (b'{"schema_version": 2, "body": "a"}', "has schema_version 2"),
         (
             b'{"schema_version": 1, "text": "a", "colour": "red"}',
             "note.json isn't a valid Note: colour: Extra",

@@ -8,6 +8,7 @@
 #   RUN_ID       the training run's name                                                   [MODEL]
 #   GPU          how many GPUs train, or all                                               [what the host has]
 #   ARGS         further options of the stage; of train, for pipeline and demo
+#   SPACE, STUDY the search space of tune, and its study's name           [searches/from_scratch.yaml, study]
 #   FLOORS       what the gate asks for, as --min-accuracy 0.9 --max-ece 0.05     [better than one class for all]
 #   VERTEX_ARGS  further options of the submission, such as --dry-run or --spot
 
@@ -26,6 +27,8 @@ HOST_GPUS := $(shell nvidia-smi -L 2>/dev/null | grep -c ^GPU)
 GPU ?= $(if $(filter vertex,$(RUN)),1,$(HOST_GPUS))
 ARGS ?=
 FLOORS ?=
+SPACE ?= searches/from_scratch.yaml
+STUDY ?= study
 
 # The data set's own name: the source's last part without the archive's ending.
 NAME := $(shell basename -- "$(DATASET)" | sed -E 's/(\.tar)?\.(zip|tar|tgz|gz|bz2|xz)$$//; s/[^A-Za-z0-9._-]+/-/g')
@@ -52,9 +55,9 @@ endif
 ifeq ($(wildcard src/models/$(MODEL)/train_multi_gpu.py),)
 $(error MODEL is "$(MODEL)"; it is one of $(patsubst src/models/%/,%,$(dir $(wildcard src/models/*/train_multi_gpu.py))))
 endif
-ifneq ($(filter evaluate predict,$(MAKECMDGOALS)),)
+ifneq ($(filter evaluate predict tune,$(MAKECMDGOALS)),)
 ifneq ($(RUN),local)
-$(error evaluate and predict run on the host: leave RUN out)
+$(error evaluate, predict and tune run on the host: leave RUN out)
 endif
 endif
 ifneq ($(filter deploy,$(MAKECMDGOALS)),)
@@ -128,15 +131,24 @@ gate-vertex: gate-local
 endif
 
 ##@ Using the model
-.PHONY: evaluate serve predict deploy
+.PHONY: evaluate tune serve predict deploy
 evaluate: $(SETUP) ## judge a bundle on a processed data set
 	@$(PY) -m models.trainer.evaluate --model $(MODEL_URI) --input $(PROCESSED) $(ARGS)
+tune: $(SETUP) ## search for the best options of a training: models/<dataset>/<study>
+	@$(PY) -m models.trainer.tune --space $(SPACE) --model $(MODEL) --gpu $(GPU) --input $(PROCESSED) --output $(ROOT)/models/$(NAME)/$(STUDY) $(ARGS)
 serve: serve-$(RUN) ## serve a bundle, with its web page, on port 8080
 serve-local: $(SETUP)
 	@$(PY) -m serving --model $(MODEL_URI) $(ARGS)
 deploy: deploy-$(RUN) ## put a blessed bundle into service: a container that stays, with RUN=docker
 predict: $(SETUP) ## classify an image: make predict IMAGE=photo.jpg
 	@$(PY) -m serving.predict --model $(MODEL_URI) $(ARGS) "$(or $(IMAGE),$(error IMAGE is empty: make predict IMAGE=photo.jpg))"
+
+##@ Looking
+.PHONY: report notebooks
+report: $(SETUP) ## collect every report under ROOT on one page: reports/index.html
+	@$(PY) -m tools.report --root $(ROOT) --output reports $(ARGS)
+notebooks: $(SETUP) ## run the notebooks over DATASET and RUN_ID: reports/notebooks
+	@$(PY) -m tools.notebooks --root $(ROOT) --dataset $(NAME) --run-id $(RUN_ID) $(if $(IMAGE),--photo "$(IMAGE)") $(ARGS)
 
 ##@ Working on Chrysalis
 .PHONY: setup lint test test-containers lock help

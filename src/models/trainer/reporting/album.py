@@ -16,6 +16,8 @@ from models.trainer.reporting.rendering import data_uri as data_uri
 
 LARGEST = 224
 """Pixels of a picture's longer side, at most."""
+LEAST = 128
+"""Pixels of those that are shown small."""
 SMALL = 100
 """Pixels; pictures below it are enlarged without smoothing, so that one sees what there is."""
 
@@ -50,9 +52,9 @@ class Album:
         """An image as the network is given it, uint8 RGB [size, size, 3]."""
         return imaging.prepare(self._encoded[split, filename], self._image)
 
-    def seen(self, split: Split, filename: str) -> str:
-        """That as a data URI."""
-        return _picture(Image.fromarray(self.pixels(split, filename)))
+    def seen(self, split: Split, filename: str, largest: int = LARGEST) -> str:
+        """That as a data URI, of so many pixels a side at most."""
+        return _picture(Image.fromarray(self.pixels(split, filename)), largest)
 
     def whole(self, split: Split, filename: str) -> str | None:
         """An image as it is stored, uncropped, as a data URI; None: it isn't here."""
@@ -77,10 +79,10 @@ def heated(pixels: NDArray[np.uint8], heat: NDArray[np.float32]) -> str:
     return _jpeg(Image.fromarray((grey * (1 - share) + colours * share).round().astype(np.uint8)))
 
 
-def _picture(image: Image.Image) -> str:
+def _picture(image: Image.Image, largest: int = LARGEST) -> str:
     if max(image.size) < SMALL:
         return _png(image)
-    image.thumbnail((LARGEST, LARGEST))
+    image.thumbnail((largest, largest))
     return _jpeg(image)
 
 

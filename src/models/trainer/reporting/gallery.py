@@ -9,7 +9,7 @@ import numpy as np
 
 from models.trainer.evaluation.judgement import Judgement
 from models.trainer.evaluation.predictions import Ints, Predictions
-from models.trainer.reporting.album import Album, heated
+from models.trainer.reporting.album import LARGEST, Album, heated
 from models.trainer.reporting.grad_cam import grad_cam
 
 WORST = 24
@@ -82,6 +82,7 @@ def shots(
     rows: Ints,
     album: Album,
     network: keras.Model | None = None,
+    largest: int = LARGEST,
 ) -> list[Shot]:
     """Answers with their pictures; with a network, also with what it looked at.
 
@@ -91,6 +92,7 @@ def shots(
         rows: numbers of the answers.
         album: which has their images.
         network: uint8 RGB [batch, size, size, 3] to logits.
+        largest: pixels of a picture's side, at most.
     """
     answers = judgement.predictions
     heats = _heats(judgement, rows, album, network) if network is not None and len(rows) else None
@@ -101,7 +103,7 @@ def shots(
             predicted=class_names[answers.predicted[row]],
             probability=float(answers.probabilities[row].max()),
             probability_true=float(answers.probabilities[row, answers.labels[row]]),
-            image=album.seen(judgement.split, answers.filenames[row]),
+            image=album.seen(judgement.split, answers.filenames[row], largest),
             heat=heats[place] if heats else None,
         )
         for place, row in enumerate(rows)

@@ -12,7 +12,7 @@ from models.trainer.evaluation.label_errors import LabelErrors
 from models.trainer.evaluation.metrics import Metrics
 from models.trainer.provenance import git_commit, package_versions
 from models.trainer.reporting import charts, data_summary
-from models.trainer.reporting.album import Album, data_uri
+from models.trainer.reporting.album import LEAST, Album, data_uri
 from models.trainer.reporting.gallery import Side, confused_pairs, rows_of, shots, worst_mistakes
 from models.trainer.reporting.naming import network_name
 from models.trainer.reporting.rendering import render
@@ -78,7 +78,7 @@ def _illustrated(
     """A pair's strips, each with its pictures."""
     return [
         {
-            kind: {**strip._asdict(), "shots": shots(judgement, names, strip.rows, album)}
+            kind: {**strip._asdict(), "shots": shots(judgement, names, strip.rows, album, largest=LEAST)}
             for kind, strip in side._asdict().items()
         }
         for side in pair

@@ -59,7 +59,7 @@ def test_the_text_says_what_was_found_and_what_is_left_to_write(card: str) -> No
         "EfficientNetB0 (`models/keras_applications`)",
         "Accuracy (top 1) | 0.7500 (95% interval",
         "divided by a temperature of 1.500, fitted on 24 validation images",
-        "1 label looks wrong",
+        "1 label looks wrong to this network",
         "`model.tflite` (float16) names the same class as the float network for 99.0% of 100",
     ):
         assert words in told

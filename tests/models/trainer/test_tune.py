@@ -52,7 +52,7 @@ def test_a_study_that_was_killed_goes_on_to_its_best_model(
     space: Path, tmp_path: Path, tiny_records: Path
 ) -> None:
     output = tmp_path / "study"
-    asked = command(space, tiny_records, output, "--seed", "1")
+    asked = command(space, tiny_records, output, "--seed", "5")
     killed = subprocess.Popen(asked, stderr=subprocess.DEVNULL)
     wait_for(output / "study-00" / "history.csv", killed)
     os.kill(killed.pid, signal.SIGKILL)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts import storage
+from contracts.console import log
 from contracts.dataset import ShardIndex
 from contracts.errors import InputError
 from contracts.search_space import SearchSpace
@@ -61,6 +62,8 @@ class Asked:
             raise InputError(
                 f"{self.space_uri}: expected the metric {ways}, got {metric.metric_id} with {metric.goal}"
             )
+        if self.space.study_spec.measurement_selection_type == "LAST_MEASUREMENT":
+            log("LAST_MEASUREMENT isn't what counts here: a trial is worth its best epoch, which it exports")
         self.training.check(self.space)
 
     def settled(self, index: ShardIndex) -> Mapping[str, Any]:

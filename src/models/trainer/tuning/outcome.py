@@ -87,7 +87,8 @@ def conclude(
         StageError: no trial came to its end, or the best can't be exported.
     """
     trials = records(study)
-    best = trials[best_of(study).number]
+    number = best_of(study).number
+    best = next(trial for trial in trials if trial.number == number)
     _export(best, asked, slots, folder)
     record = Study(
         name=asked.name,

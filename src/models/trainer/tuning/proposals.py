@@ -81,8 +81,8 @@ def make_pruner(kind: Pruner, epochs: int) -> "optuna.pruners.BasePruner":
     """What decides whether a trial is stopped; steps are epochs, counted from 1.
 
     Args:
-        kind: median: worse than half of the trials at the same epoch, after the first third of the epochs
-            and of 4 trials; hyperband: as in its paper, with a third of the trials kept at each rung.
+        kind: median: from half of the epochs on, worse than half of the trials that came to their end were
+            at the same epoch, once there are 4; hyperband: as in its paper, a third are kept at each rung.
         epochs: of a whole trial.
     """
     import optuna
@@ -91,4 +91,5 @@ def make_pruner(kind: Pruner, epochs: int) -> "optuna.pruners.BasePruner":
         return optuna.pruners.NopPruner()
     if kind == "hyperband":
         return optuna.pruners.HyperbandPruner(min_resource=max(epochs // 9, 1), max_resource=epochs)
-    return optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=max(epochs // 3, 2))
+    # Not before: what is augmented or regularized more begins slower, and may end higher.
+    return optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=epochs // 2)

@@ -47,7 +47,7 @@ def train_and_evaluate(
         devices: these very devices in place of `execution.gpu`; for tests.
 
     Returns:
-        The bundle; None on a host of several that isn't the chief.
+        The bundle; None on a host of several that isn't the chief, and with `--no-export`.
 
     Raises:
         InputError: something that was given can't be used. Then nothing was written.

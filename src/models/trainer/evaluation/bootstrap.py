@@ -22,6 +22,8 @@ def accuracy_interval(accuracy: float, examples: int, seed: int) -> tuple[float,
 def macro_f1_interval(matrix: Ints, seed: int) -> tuple[float, float]:
     """The interval of the mean F1 of the classes that a resample holds images of.
 
+    Of many classes with few images each it lies low, as a resample holds fewer different images.
+
     Args:
         matrix: [true][predicted], images.
         seed: of the resamples.
@@ -29,9 +31,10 @@ def macro_f1_interval(matrix: Ints, seed: int) -> tuple[float, float]:
     true, predicted = np.nonzero(matrix)
     counts = matrix[true, predicted]
     examples, classes = counts.sum(), len(matrix)
-    draws = np.random.default_rng(seed).multinomial(examples, counts / examples, F1_RESAMPLES)
+    rng = np.random.default_rng(seed)
     scores = []
-    for draw in draws:
+    for _ in range(F1_RESAMPLES):  # one at a time, as a thousand classes have many cells
+        draw = rng.multinomial(examples, counts / examples)
         support = np.bincount(true, draw, classes)
         right = np.bincount(true, draw * (true == predicted), classes)
         f1 = 2 * right / np.maximum(support + np.bincount(predicted, draw, classes), 1)

@@ -188,7 +188,7 @@ def _roc_auc(probabilities: Floats, labels: Ints, present: Ints) -> float | None
     # Not multi_class="ovr" of the labels: it wants an image of every class.
     if len(present) < 2:
         return None
-    truth = (labels[:, None] == present).astype(int)
+    truth = (labels[:, None] == present).astype(np.int8)
     return float(roc_auc_score(truth, probabilities[:, present], average="macro"))
 
 

@@ -17,11 +17,11 @@ from models.trainer.tuning.asked import Asked
 from models.trainer.tuning.cores import Slots
 from models.trainer.tuning.folder import open_study_folder
 from models.trainer.tuning.journal import open_study
-from models.trainer.tuning.options import Training
 from models.trainer.tuning.outcome import conclude
 from models.trainer.tuning.proposals import Proposals, Pruner
 from models.trainer.tuning.record import Study
 from models.trainer.tuning.search import Search
+from models.trainer.tuning.training import Training
 
 EXAMPLES = """Examples:
 

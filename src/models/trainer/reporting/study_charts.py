@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from contracts.search_space import Parameter, Value
+from contracts.search_parameter import Parameter, Value
 from models.trainer.reporting.charts import INK, TRAIN, VALIDATION, drawn, in_ink
 from models.trainer.tuning.axes import Axis
 from models.trainer.tuning.record import Study, TrialRecord

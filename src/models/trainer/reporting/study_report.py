@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from contracts import storage
-from contracts.search_space import Value
+from contracts.search_parameter import Value
 from models.trainer.reporting.rendering import data_uri, render
 from models.trainer.reporting.study_charts import curves_chart, history_chart, parallel_chart, slice_charts
 from models.trainer.tuning.record import Study, TrialRecord

@@ -14,8 +14,8 @@ from contracts import storage
 from contracts.console import run_app
 from contracts.errors import InputError
 from contracts.options import Input, Output
-from contracts.search_space import Value
-from models.trainer.tuning.options import Training
+from contracts.search_parameter import Value
+from models.trainer.tuning.training import Training
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 

@@ -11,8 +11,8 @@ from contracts.dataset import ShardIndex
 from contracts.errors import InputError
 from contracts.search_space import SearchSpace
 from models.trainer.shards import digest_of
-from models.trainer.tuning.options import Training
 from models.trainer.tuning.proposals import Pruner
+from models.trainer.tuning.training import Training
 
 METRICS = {"val_accuracy": "MAXIMIZE", "val_loss": "MINIMIZE"}
 """What can be searched for, and which way."""

@@ -11,14 +11,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from contracts.errors import InputError
-from contracts.search_space import (
-    CategoricalValues,
-    DiscreteValues,
-    IntegerValues,
-    Parameter,
-    SearchSpace,
-    Value,
-)
+from contracts.search_parameter import CategoricalValues, DiscreteValues, IntegerValues, Parameter, Value
+from contracts.search_space import SearchSpace
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

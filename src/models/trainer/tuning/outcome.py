@@ -10,7 +10,7 @@ from contracts import storage
 from contracts.console import log
 from contracts.dataset import ShardIndex
 from contracts.errors import StageError
-from contracts.search_space import Value
+from contracts.search_parameter import Value
 from models.trainer.tuning.asked import Asked
 from models.trainer.tuning.cores import Slots
 from models.trainer.tuning.folder import StudyFolder

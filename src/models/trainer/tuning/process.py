@@ -32,6 +32,7 @@ class TrialProcess:
         """
         log.parent.mkdir(parents=True, exist_ok=True)
         self.log = log
+        self._heard = log.stat().st_size if log.exists() else 0
         launcher = [sys.executable, "-m", "models.trainer.tuning.launch", str(os.getpid())]
         with log.open("ab") as output:
             self._process = subprocess.Popen(
@@ -48,6 +49,14 @@ class TrialProcess:
     def exit_code(self) -> int | None:
         """None while it runs."""
         return self._process.poll()
+
+    def epoch_ended(self) -> bool:
+        """Whether it has told of an epoch since the last call."""
+        with self.log.open("rb") as log:
+            log.seek(self._heard)
+            said, _, _ = log.read().rpartition(b"\n")  # a line that isn't whole is heard later
+        self._heard += len(said)
+        return any(_is_event(line, "epoch") for line in said.decode(errors="replace").splitlines())
 
     def ask_to_stop(self) -> None:
         """Have it save its state and end."""
@@ -77,10 +86,11 @@ class TrialProcess:
         return said[-1].strip()[:LONGEST_REASON] if said else f"ended with exit code {code}"
 
 
-def _is_event(line: str) -> bool:
+def _is_event(line: str, name: str | None = None) -> bool:
     if not line.startswith("{"):
         return False
     try:
-        return "event" in json.loads(line)
+        said = json.loads(line)
     except ValueError:
         return False
+    return "event" in said if name is None else said.get("event") == name

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Final, Literal, get_args
 
 import numpy as np
 
-from contracts.search_space import SearchSpace, Value
+from contracts.search_parameter import Value
+from contracts.search_space import SearchSpace
 from models.trainer.tuning.axes import Axes
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from typing import Any, ClassVar, Literal
 from pydantic import AwareDatetime, Field, FiniteFloat, NonNegativeFloat, NonNegativeInt
 
 from contracts.documents import Document, Part
-from contracts.search_space import SearchSpace, Value
+from contracts.search_parameter import Value
+from contracts.search_space import SearchSpace
 
 State = Literal["complete", "pruned", "failed"]
 

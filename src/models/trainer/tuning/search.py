@@ -10,7 +10,7 @@ from contracts import storage
 from contracts.console import Bar, log
 from contracts.errors import StageError
 from contracts.lock import check_unlocked
-from contracts.search_space import Value
+from contracts.search_parameter import Value
 from models.trainer.tuning.asked import Asked
 from models.trainer.tuning.cores import Slots
 from models.trainer.tuning.folder import StudyFolder
@@ -118,6 +118,8 @@ class Search:
     def _look(self, running: Running) -> bool:
         """Report its new epochs; whether it has ended."""
         code = running.process.exit_code  # before the epochs: none comes behind it
+        if code is None and not running.process.epoch_ended():
+            return False
         history = read_history(running.folder)
         self._report(running, history)
         if code is None:

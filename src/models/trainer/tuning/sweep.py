@@ -11,7 +11,7 @@ import yaml
 
 from contracts import storage
 from contracts.console import log
-from contracts.search_space import Parameter
+from contracts.search_parameter import Parameter
 from models.trainer.tuning.asked import Asked
 from models.trainer.tuning.axes import DIGITS
 

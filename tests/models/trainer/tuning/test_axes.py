@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.errors import InputError
-from contracts.search_space import Parameter, SearchSpace
+from contracts.search_parameter import Parameter
+from contracts.search_space import SearchSpace
 from models.trainer.tuning.axes import Axes, Axis
 
 LINEAR, LOG, REVERSE = "UNIT_LINEAR_SCALE", "UNIT_LOG_SCALE", "UNIT_REVERSE_LOG_SCALE"

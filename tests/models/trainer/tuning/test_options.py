@@ -6,7 +6,8 @@ import pytest
 
 from contracts.errors import InputError
 from contracts.search_space import SearchSpace
-from models.trainer.tuning.options import Training, architecture_names
+from models.trainer.tuning.options import architecture_names
+from models.trainer.tuning.training import Training
 
 RATE = {"parameterId": "learning-rate", "doubleValueSpec": {"minValue": 1e-4, "maxValue": 1e-2}}
 MODEL = {"parameterId": "model", "categoricalValueSpec": {"values": ["vgg16", "cnn"]}}

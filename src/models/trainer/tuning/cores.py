@@ -53,8 +53,13 @@ class Slots:
         if self._cards:
             each = len(self._cards) // self.count
             return {"CUDA_VISIBLE_DEVICES": ",".join(self._cards[slot * each : (slot + 1) * each])}
-        threads = max(len(os.sched_getaffinity(0)) // self.count, 1)
+        threads = max(_cores() // self.count, 1)
         return {name: str(threads) for name in THREADS if name not in os.environ}
+
+
+def _cores() -> int:
+    """That this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _cards(gpu: str) -> list[str]:

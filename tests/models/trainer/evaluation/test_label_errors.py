@@ -8,6 +8,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import softmax
 
 from contracts import records
 from contracts.bundle import ImageSpec
@@ -33,7 +36,7 @@ def judged(classes: int, images: int, changed: int, seed: int = 0) -> tuple[Pred
     truth = np.arange(images) % classes
     logits = rng.normal(0, 1, (images, classes))
     logits[np.arange(images), truth] += 10
-    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    probabilities = softmax(logits, axis=1)
     rows = rng.choice(images, changed, replace=False)
     labels = truth.copy()
     labels[rows] = (labels[rows] + 1) % classes
@@ -69,6 +72,23 @@ def test_no_error_is_found_where_there_is_none_or_nothing_to_compare_with() -> N
     assert not label_errors_of({"val": one_class}, NAMES).errors
     nobody = Predictions([], np.empty(0, np.int64), np.empty((0, 3), np.float32))
     assert label_errors_of({"train": nobody}, NAMES) == ((), {"train": 0})
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    classes=st.integers(2, 40),
+    images=st.integers(1, 60),
+    sureness=st.sampled_from([0.1, 3, 300]),
+    seed=st.integers(0, 999),
+)
+def test_any_answers_can_be_judged(classes: int, images: int, sureness: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(0, sureness, (images, classes))
+    probabilities = softmax(logits, axis=1).astype(np.float32)
+    answered = Predictions([str(n) for n in range(images)], rng.integers(0, classes, images), probabilities)
+    for error in label_errors_of({"val": answered}, [f"class {n}" for n in range(classes)]).errors:
+        assert error.given != error.suggested
+        assert error.score <= error.suggested_probability
 
 
 @pytest.fixture(scope="module")

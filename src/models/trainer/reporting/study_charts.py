@@ -19,7 +19,7 @@ MOST_NAMED = 8
 
 def history_chart(study: Study) -> bytes:
     """Draw each trial's value, the best so far, and that of the default configuration."""
-    figure = Figure(figsize=(4.8, 3), layout="constrained")
+    figure = Figure(figsize=(4.8, 3.4), layout="constrained")
     axes = figure.add_subplot()
     for trials, marker, label in (
         (_of(study, "complete"), "o", "complete"),
@@ -28,22 +28,23 @@ def history_chart(study: Study) -> bytes:
         if trials:
             axes.plot(*_points(trials), linestyle="", marker=marker, color=TRAIN, label=label)
     numbers, values = _points(_of(study, "complete"))
-    best = np.minimum if _minimized(study) else np.maximum
-    axes.step(numbers, best.accumulate(values), where="post", color=VALIDATION, label="best so far")
+    best = (np.minimum if _minimized(study) else np.maximum).accumulate(values)
+    last = max(numbers[-1], study.trials[-1].number)
+    axes.step([*numbers, last], [*best, best[-1]], where="post", color=VALIDATION, label="best so far")
     if study.default_trial is not None and study.default_trial.value is not None:
         axes.axhline(study.default_trial.value, color=INK, linestyle=":", label="default configuration")
     axes.set_xlabel("trial")
     axes.set_ylabel(_metric(study))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.25)
-    axes.legend(frameon=False, labelcolor=INK, fontsize=9)
+    figure.legend(loc="outside lower center", ncols=2, frameon=False, labelcolor=INK, fontsize=9)
     in_ink(axes)
     return drawn(figure, "svg")
 
 
 def curves_chart(study: Study) -> bytes:
     """Draw each trial's epochs; the best one and the default configuration stand out."""
-    figure = Figure(figsize=(4.8, 3), layout="constrained")
+    figure = Figure(figsize=(4.8, 3.4), layout="constrained")
     axes = figure.add_subplot()
     default = study.default_trial
     for trial in study.trials:
@@ -59,7 +60,7 @@ def curves_chart(study: Study) -> bytes:
     axes.set_ylabel(_metric(study))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.25)
-    axes.legend(frameon=False, labelcolor=INK, fontsize=9)
+    figure.legend(loc="outside lower center", ncols=2, frameon=False, labelcolor=INK, fontsize=9)
     in_ink(axes)
     return drawn(figure, "svg")
 

@@ -1,5 +1,6 @@
 """A search space against the options that the training really has."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +9,8 @@ from contracts.errors import InputError
 from contracts.search_space import SearchSpace
 from models.trainer.tuning.options import architecture_names
 from models.trainer.tuning.training import Training
+
+SEARCHES = Path(__file__).parents[4] / "searches"
 
 RATE = {"parameterId": "learning-rate", "doubleValueSpec": {"minValue": 1e-4, "maxValue": 1e-2}}
 MODEL = {"parameterId": "model", "categoricalValueSpec": {"values": ["vgg16", "cnn"]}}
@@ -91,3 +94,11 @@ def test_what_the_training_would_not_understand_is_refused(
 
 def test_architectures_are_found_by_their_folders() -> None:
     assert architecture_names() == ["cnn", "keras_applications", "vgg16", "xception"]
+
+
+@pytest.mark.parametrize("file", sorted(SEARCHES.glob("*.yaml")), ids=lambda file: file.stem)
+def test_the_search_spaces_that_come_along_are_understood(file: Path) -> None:
+    searched = SearchSpace.read(str(file))
+    training = Training("cnn", ())
+    training.check(searched)
+    assert len(training.defaults(searched)) >= len(searched.parameters) - 1

@@ -21,7 +21,7 @@ studySpec:
 
 
 def test_a_trial_that_does_badly_is_stopped(tmp_path: Path, tiny_records: Path) -> None:
-    arguments = ("--epochs", "18", "--batch-size", "8", "--wandb", "off", "--variant", "linear")
+    arguments = ("--epochs", "12", "--batch-size", "8", "--wandb", "off", "--variant", "linear")
     asked = Asked(
         space_uri="space.yaml",
         space=SearchSpace.parse(SPACE.encode(), "space.yaml"),
@@ -38,9 +38,9 @@ def test_a_trial_that_does_badly_is_stopped(tmp_path: Path, tiny_records: Path) 
         assert proposals.limit == 2
         Search(study, asked, proposals, Slots("0", 1), folder).run(2)
     good, bad = records(study)
-    assert (good.state, good.parameters, len(good.values)) == ("complete", {"learning_rate": 0.001}, 18)
+    assert (good.state, good.parameters, len(good.values)) == ("complete", {"learning_rate": 0.001}, 12)
     assert (bad.state, bad.parameters) == ("pruned", {"learning_rate": 1e-9})
-    assert 1 <= len(bad.values) < 18
+    assert 1 <= len(bad.values) < 12
     assert (tmp_path / "study" / bad.name / "checkpoints").is_dir()
     said = (tmp_path / "study" / "logs" / f"{bad.name}.log").read_text()
     assert "stopped; the state is saved" in said

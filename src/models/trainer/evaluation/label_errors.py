@@ -4,7 +4,7 @@ In: probabilities of every split by who never saw the label. The network's own f
 wasn't trained on; for `train` those of `held_out`. Out: the images whose given class is the least likely,
 as many as confident learning (Northcutt et al., 2021; cleanlab) estimates to be mislabelled.
 
-How many of those are errors depends on how good the network is: of the digits nine in ten and more were, of
+How many of those are errors depends on how good the network is: of the digits six in seven and more were, of
 CIFAR images under a network that is right on seven in ten, one in five. The likeliest stand first.
 """
 
@@ -112,8 +112,8 @@ def _suspects(labels: Ints, probabilities: Floats) -> Ints:
     """Rows of likely label errors, likeliest first.
 
     Their number is the confident joint's; which ones they are, the probability of the given class says. Of
-    digits and CIFAR images with changed labels that found as many as cleanlab's other filters or more, with
-    fewer whose label was right.
+    digits and CIFAR images with changed labels that found about as many as cleanlab's other filters, with fewer
+    whose label was right.
     """
     from cleanlab.filter import find_label_issues
 

@@ -112,8 +112,8 @@ def _suspects(labels: Ints, probabilities: Floats) -> Ints:
     """Rows of likely label errors, likeliest first.
 
     Their number is the confident joint's; which ones they are, the probability of the given class says. Of
-    digits and CIFAR images with changed labels that found about as many as cleanlab's other filters, with fewer
-    whose label was right.
+    digits and CIFAR images with changed labels that found about as many as cleanlab's other filters, with
+    fewer whose label was right.
     """
     from cleanlab.filter import find_label_issues
 

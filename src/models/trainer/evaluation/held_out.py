@@ -5,9 +5,9 @@ probabilities come from a linear classifier that was fitted without the image.
 
 With a frozen base, whose features never saw a label, these are out-of-sample probabilities exactly. A network
 that was trained from scratch has moved the features of a wrongly labelled image towards the class that it was
-given. The classifier decides how much that hides. With 5 % of the labels changed (of digits, if not said), this share of the
-training split's changed labels was among the reported label errors, and of what was reported there, this
-share had been changed (recall, precision):
+given. The classifier decides how much that hides. With 5 % of the labels changed (digits where nothing else
+is said), this share of the training split's changed labels was among the reported label errors, and of what
+was reported there, this share had been changed (recall, precision):
 
     network, and the changed labels that it learnt    logistic regression    30 neighbours    discriminant
     vgg16 as it is trained by default:       6 %            58, 100 %          69, 100 %        96, 100 %

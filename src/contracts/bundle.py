@@ -2,7 +2,7 @@
 
 import hashlib
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
@@ -131,6 +131,28 @@ class ModelBundle(Document):
             raise InputError(
                 f"the gate refused the bundle {uri}: {' '.join(self.gate.reasons)} Name one that is blessed"
             )
+
+    def check_classes(self, uri: str, class_names: Sequence[str], data: str) -> None:
+        """Refuse data of other classes.
+
+        Args:
+            uri: the bundle's folder, for the message.
+            class_names: of the data.
+            data: its folder, for the message.
+
+        Raises:
+            InputError: they aren't the same, in the same order.
+        """
+        if self.class_names == tuple(class_names):
+            return
+        ours, theirs = set(self.class_names), set(class_names)
+        only = [f"only in the model: {', '.join(sorted(ours - theirs)[:5])}"] if ours - theirs else []
+        only += [f"only in the data: {', '.join(sorted(theirs - ours)[:5])}"] if theirs - ours else []
+        raise InputError(
+            f"expected the same classes, but {uri} knows {len(self.class_names)} and {data} has "
+            f"{len(class_names)} ({'; '.join(only) or 'in another order'}): "
+            "name the data set that the model is for"
+        )
 
     def names(self, wanted: Collection[str] | None = None) -> list[str]:
         """The files of the bundle; only those that `wanted` names, or that lie in a folder that it names."""

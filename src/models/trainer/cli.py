@@ -41,7 +41,7 @@ def _command_for(architecture: Architecture) -> Any:
     def train_cli(**options: Any) -> None:
         input_uri, output_uri = options.pop("input_uri"), options.pop("output_uri")
         config, execution, own = (
-            _checked(kind, {name: options[name] for name in kind.model_fields}) for kind in kinds
+            checked(kind, {name: options[name] for name in kind.model_fields}) for kind in kinds
         )
         train_and_evaluate(config, execution, input_uri, output_uri, architecture, own)
 
@@ -70,7 +70,12 @@ def _parameters(kinds: Sequence[type[BaseModel]]) -> list[inspect.Parameter]:
     ]
 
 
-def _checked(kind: type[BaseModel], options: Mapping[str, Any]) -> Any:
+def checked(kind: type[BaseModel], options: Mapping[str, Any]) -> Any:
+    """Make a part of the configuration.
+
+    Raises:
+        InputError: a value can't be used; it is named as the option that it was given by.
+    """
     try:
         return kind(**options)
     except ValidationError as error:

@@ -16,9 +16,9 @@ from contracts import storage
 from contracts.bundle import KERAS_MODEL, SERVED, ModelBundle, Runtime, open_bundle
 from contracts.console import log, run_app
 from contracts.dataset import ShardIndex, Split
-from contracts.errors import InputError
 from contracts.options import Input
 from models.trainer.evaluation.judgement import Judgement
+from models.trainer.evaluation.metrics import METRICS
 from models.trainer.run_facts import RunFacts
 from models.trainer.runtime import load_tensorflow
 from models.trainer.shards import local_shards
@@ -70,7 +70,7 @@ def evaluate(
     """
     index = ShardIndex.read(data)
     bundle = ModelBundle.read(model)
-    _check(bundle, model, index, data)
+    bundle.check_classes(model, index.class_names, data)
     if bundle.dataset_digest != index.manifest_digest:
         log(
             "not the data that the model was trained on: some of it may have been; mind the figures",
@@ -108,18 +108,6 @@ def table(judgements: Mapping[Runtime, Judgement]) -> str:
     return "\n".join([head, *rows, f"They name the same class for {same:.2%} of the images."])
 
 
-def _check(bundle: ModelBundle, model: str, index: ShardIndex, data: str) -> None:
-    if bundle.class_names != index.class_names:
-        ours, theirs = set(bundle.class_names), set(index.class_names)
-        only = [f"only in the model: {', '.join(sorted(ours - theirs)[:5])}"] if ours - theirs else []
-        only += [f"only in the data: {', '.join(sorted(theirs - ours)[:5])}"] if theirs - ours else []
-        raise InputError(
-            f"expected the same classes, but {model} knows {len(bundle.class_names)} and {data} has "
-            f"{len(index.class_names)} ({'; '.join(only) or 'in another order'}): "
-            "name the data set that the model is for"
-        )
-
-
 def _facts(bundle: ModelBundle, model: str, index: ShardIndex, data: str, options: str) -> RunFacts:
     return RunFacts(
         name=bundle.name,
@@ -140,7 +128,7 @@ def _report(
     import keras
 
     from models.trainer.evaluation.label_errors import label_errors_of
-    from models.trainer.reporting.report import METRICS, write_report
+    from models.trainer.reporting.report import write_report
 
     # The network has seen the training split's labels, so its answers tell nothing of them.
     judged = {judgement.split: judgement.predictions}

@@ -369,7 +369,7 @@ def test_other_data_is_answered_anew(tiny_bundle: Path, tiny_records: Path, tmp_
 
 def test_records_of_other_classes_are_refused(models: Path, tiny_records: Path) -> None:
     model = make_bundle(models / "x", 5, classes=("a", "b", "c"))
-    with pytest.raises(InputError, match="knows other classes"):
+    with pytest.raises(InputError, match="expected the same classes"):
         gate(model, str(tiny_records))
 
 

@@ -12,12 +12,9 @@ from contracts.bundle import REPORT, SAVED_MODEL, ModelBundle, open_bundle
 from contracts.console import log
 from contracts.dataset import ShardIndex
 from contracts.errors import InputError
-from models.trainer.evaluation.metrics import Metrics
-from models.trainer.evaluation.predictions import AnsweredImages, Predictions, read_predictions
+from models.trainer.evaluation.metrics import METRICS, Metrics
+from models.trainer.evaluation.predictions import PREDICTIONS, AnsweredImages, Predictions, read_predictions
 from models.trainer.shards import local_shards
-
-METRICS = "metrics.json"
-PREDICTIONS = "predictions.csv"
 
 
 @dataclass(frozen=True)
@@ -40,11 +37,7 @@ def gather(uri: str, bundle: ModelBundle, data: str, index: ShardIndex) -> Evide
     Raises:
         InputError: the bundle or the records are broken, or have other classes.
     """
-    if bundle.class_names != index.class_names:
-        raise InputError(
-            f"the bundle {uri} knows other classes than {data} has ({len(bundle.class_names)} and "
-            f"{len(index.class_names)}): name the records that it is for"
-        )
+    bundle.check_classes(uri, index.class_names, data)
     if bundle.dataset_digest == index.manifest_digest:
         return _from_report(uri, bundle)
     log("trained on other data: answering this test split anew", model=uri, data=data)

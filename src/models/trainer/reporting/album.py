@@ -12,7 +12,7 @@ import imaging
 from contracts.bundle import ImageSpec
 from contracts.dataset import Split
 from models.trainer.examples import read_examples
-from models.trainer.reporting.rendering import data_uri as data_uri
+from models.trainer.reporting.rendering import data_uri
 
 LARGEST = 224
 """Pixels of a picture's longer side, at most."""

@@ -12,10 +12,10 @@ from models.trainer.evaluation.label_errors import LabelErrors
 from models.trainer.evaluation.metrics import Metrics
 from models.trainer.provenance import git_commit, package_versions
 from models.trainer.reporting import charts, data_summary
-from models.trainer.reporting.album import LEAST, Album, data_uri
+from models.trainer.reporting.album import LEAST, Album
 from models.trainer.reporting.gallery import Side, confused_pairs, rows_of, shots, worst_mistakes
 from models.trainer.reporting.naming import network_name
-from models.trainer.reporting.rendering import render
+from models.trainer.reporting.rendering import data_uri, render
 from models.trainer.reporting.suspects import SHOWN, counts, suspects
 from models.trainer.run_facts import RunFacts
 

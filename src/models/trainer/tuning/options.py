@@ -4,19 +4,18 @@ The architectures are found by name, as whoever adds one does not tell the train
 """
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import typer
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from contracts.errors import InputError
 from contracts.search_parameter import Value
 from models.trainer.architecture import Architecture, ArchitectureOptions
-from models.trainer.cli import app_for
+from models.trainer.cli import app_for, checked
 from models.trainer.config import Execution, TrainConfig
 
 MODEL_KEYS = ("model", "architecture")
@@ -66,21 +65,12 @@ def settings(architecture: Architecture, arguments: Sequence[str]) -> Settings:
         describe = getattr(error, "format_message", None)
         raise InputError(f"models.{architecture.name}: {describe() if describe else error}") from None
     kinds: tuple[type[BaseModel], ...] = (TrainConfig, Execution, architecture.options)
-    parts: list[Any] = [
-        _checked(kind, {name: chosen[name] for name in kind.model_fields}, architecture) for kind in kinds
-    ]
+    try:
+        parts = [checked(kind, {name: chosen[name] for name in kind.model_fields}) for kind in kinds]
+    except InputError as error:
+        raise InputError(f"models.{architecture.name}: {error}") from None
     architecture.design(parts[2])
     return Settings(*parts)
-
-
-def _checked(kind: type[BaseModel], values: Mapping[str, Any], architecture: Architecture) -> BaseModel:
-    try:
-        return kind(**values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        option = str(first["loc"][0]).replace("_", "-")
-        problem = first["msg"].removeprefix("Value error, ").lower()
-        raise InputError(f"models.{architecture.name}: --{option} {first['input']}: {problem}") from None
 
 
 def fields(architecture: Architecture) -> dict[str, FieldInfo]:

@@ -186,8 +186,8 @@ $(PEERS): benchmarks/peers/Pipfile.lock $(SETUP)
 PHOTOS ?= $(wildcard ../shared/data/photos-400.zip)
 SMALL ?= $(wildcard ../shared/data/cifar10-6k.zip)
 WEIGHTS ?= $(wildcard ../shared/data/weights/mobilenet_2_5_224_tf_no_top.h5)
-.PHONY: bench bench-data bench-kills bench-train bench-train-kills
-bench: bench-data bench-kills bench-train bench-train-kills ## every benchmark
+.PHONY: bench bench-data bench-kills bench-train bench-train-kills bench-labels
+bench: bench-data bench-kills bench-train bench-train-kills bench-labels ## every benchmark
 bench-data: $(PEERS) ## measure the data stages against their peers: reports/benchmarks/data.md
 	@$(PY) -m benchmarks.bench_data $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(SMALL),--small "$(SMALL)") $(ARGS)
 bench-kills: $(SETUP) ## kill the data stages 200 times, run them again and compare: reports/benchmarks/kills.md
@@ -196,6 +196,8 @@ bench-train: $(SETUP) ## measure the trainer against Keras' fit and others: repo
 	@$(PY) -m benchmarks.bench_train $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(SMALL),--small "$(SMALL)") $(if $(WEIGHTS),--weights "$(WEIGHTS)") $(ARGS)
 bench-train-kills: $(SETUP) ## stop trainings 20 times, start them again and compare: reports/benchmarks/training_kills.md
 	@PYTHONPATH=src:. .venv/bin/python -m benchmarks.train_kills $(ARGS)
+bench-labels: $(SETUP) ## change labels of the digits, and count those that are found: reports/benchmarks/label_errors.md
+	@$(PY) -m benchmarks.bench_labels $(ARGS)
 
 lock: $(SETUP) ## resolve every Pipfile anew
 	@.venv/bin/python tools/lock.py

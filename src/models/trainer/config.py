@@ -211,6 +211,11 @@ class Execution(BaseModel):
         description="Folder for what is read more than once: a bucket's shards, features that don't fit into "
         "memory. By default ~/.cache/chrysalis; on Google Cloud, buckets are read without it.",
     )
+    label_error_images: NonNegativeInt = Field(
+        default=20_000,
+        description="Training images, at most, that are looked through for label errors in the end: one "
+        "more pass over them. 0: only validation and test images, which are answered anyway.",
+    )
     profile: NonNegativeInt = Field(
         default=0, description="Calls that are profiled for TensorBoard, from the second one on."
     )

@@ -39,6 +39,8 @@ class Outcome:
     """Local paths of each split's TFRecords."""
     features: str
     """The network's layer whose output the last one reads."""
+    label_error_images: int
+    """Training images, at most, that are looked through for label errors."""
 
     def answer(self, network: keras.Model) -> Answered:
         """Answer the validation split, which tells the temperature, and the test split."""
@@ -76,6 +78,7 @@ class Outcome:
             self.run.image,
             self.run.index.class_names,
             answered.predictions,
+            most=min(self.label_error_images, self.run.index.examples("train")),
         )
         log("likely label errors", found=len(found.errors), of=sum(found.examined.values()))
         return found

@@ -113,7 +113,8 @@ class Session:
         network = self._best(folder)
         shards = {split: found.paths for split, found in self._data.splits.items()}
         facts = self._facts(folder.uri, reached, trackers, command)
-        outcome = Outcome(facts, folder, shards, self._design.features)
+        looked_through = self._execution.label_error_images
+        outcome = Outcome(facts, folder, shards, self._design.features, looked_through)
         answered = outcome.answer(network)
         judgement = outcome.judge(answered)
         test = judgement.predictions

@@ -37,8 +37,6 @@ from contracts.console import progress
 from models.trainer.evaluation.predictions import Floats, Ints, Predictions
 from models.trainer.examples import StoredExample, batches, read_examples
 
-MOST = 20_000
-"""Images that are examined: of more, the first in a random order of the shards."""
 FOLDS = 5
 FEWEST = 3
 """Images of a class: with one held out, two are left to tell what the class looks like."""
@@ -58,6 +56,7 @@ def held_out_predictions(
     shards: Sequence[str],
     image: ImageSpec,
     classes: int,
+    most: int,
     seed: int,
 ) -> Predictions:
     """Judge training images by features that are compared with those of the others.
@@ -71,12 +70,13 @@ def held_out_predictions(
         shards: local paths of the training split.
         image: how stored bytes become pixels.
         classes: how many there are.
+        most: images that are examined: of more, the first in a random order of the shards.
         seed: of what is examined and of the folds.
 
     Raises:
         InputError: a shard is damaged.
     """
-    filenames, labels, table = _table(network, features, shards, image, seed)
+    filenames, labels, table = _table(network, features, _examined(shards, most, seed), image, most)
     kept = np.flatnonzero(np.bincount(labels, minlength=classes)[labels] >= FEWEST)
     labels, table = labels[kept], table[kept]
     if len(np.unique(labels)) < 2 or not np.ptp(table, axis=0).any():
@@ -119,7 +119,7 @@ def _folds(labels: Ints, seed: int) -> Ints:
 
 
 def _table(
-    network: keras.Model, features: str, shards: Sequence[str], image: ImageSpec, seed: int
+    network: keras.Model, features: str, examples: Iterator[StoredExample], image: ImageSpec, most: int
 ) -> tuple[list[str], Ints, NDArray[np.float32]]:
     """Compute the features of what is examined: file names, labels [n], and float32 [n, channels]."""
     layer = keras.Model(network.inputs, network.get_layer(features).output)
@@ -128,12 +128,12 @@ def _table(
         input_signature=[tf.TensorSpec(network.inputs[0].shape, tf.uint8)],
         autograph=False,
     )
-    projection = SparseRandomProjection(WIDEST, random_state=seed)
+    projection = SparseRandomProjection(WIDEST, random_state=0)
     filenames: list[str] = []
     labels: list[int] = []
     rows: list[NDArray[np.float32]] = []
-    steps = batches(_examined(shards, seed), image, _BATCH)
-    for group, pixels in progress(steps, total=None, what="looking for label errors", unit="batch"):
+    steps, total = batches(examples, image, _BATCH), -(-most // _BATCH)
+    for group, pixels in progress(steps, total=total, what="looking for label errors", unit="batch"):
         values = forward(tf.constant(pixels)).numpy()
         if values.shape[1] > WIDEST:
             values = projection.transform(values) if rows else projection.fit_transform(values)
@@ -143,8 +143,8 @@ def _table(
     return filenames, np.array(labels, np.int64), np.concatenate(rows)
 
 
-def _examined(shards: Sequence[str], seed: int) -> Iterator[StoredExample]:
-    """Draw at most `MOST` examples: images lie in the shards at random, so whole shards are a fair sample."""
+def _examined(shards: Sequence[str], most: int, seed: int) -> Iterator[StoredExample]:
+    """Draw at most `most` examples: images lie in the shards at random, so whole shards are a fair sample."""
     order = np.random.default_rng(seed).permutation(len(shards))
     examples = read_examples([shards[number] for number in order])
-    return islice((example for example in examples if not _COPY.search(example.filename)), MOST)
+    return islice((example for example in examples if not _COPY.search(example.filename)), most)

@@ -55,6 +55,7 @@ def find_label_errors(
     class_names: Sequence[str],
     answered: Mapping[Split, Predictions],
     *,
+    most: int,
     seed: int = 0,
 ) -> LabelErrors:
     """Look for label errors in the splits that were answered, and in the training split.
@@ -66,6 +67,7 @@ def find_label_errors(
         image: how stored bytes become pixels.
         class_names: the index is the label.
         answered: the network's own answers for splits that it wasn't trained on.
+        most: training images that are examined at the most; 0: none.
         seed: of what is examined of a large training split, and of the folds.
 
     Raises:
@@ -74,12 +76,12 @@ def find_label_errors(
     judged: dict[Split, Predictions] = {
         split: predictions for split, predictions in answered.items() if split != "train"
     }
-    if "train" in shards:
+    if most and "train" in shards:
         # TensorFlow and scikit-learn: not for those who only want the classes above.
         from models.trainer.evaluation.held_out import held_out_predictions
 
         judged["train"] = held_out_predictions(
-            network, features, shards["train"], image, len(class_names), seed
+            network, features, shards["train"], image, len(class_names), most, seed
         )
     return label_errors_of(judged, class_names)
 

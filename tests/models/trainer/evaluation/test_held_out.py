@@ -74,7 +74,7 @@ def test_rare_classes_and_augmented_copies_are_left_out(tmp_path: Path) -> None:
     names = [f"{number}.png" for number in range(20)]
     labels = [0] * 9 + [1] * 8 + [2] * 2 + [3]
     shard = write_shard(tmp_path / "shard", [*names, "3.png#1", "3.png#12"], [*labels, 0, 0])
-    found = held_out_predictions(network(), "features", [shard], IMAGE, 4, seed=0)
+    found = held_out_predictions(network(), "features", [shard], IMAGE, 4, most=100, seed=0)
     assert sorted(found.filenames) == sorted(names[:17])
     assert found.probabilities.shape == (17, 4)
     assert not found.probabilities[:, 2:].any()
@@ -87,14 +87,13 @@ def test_rare_classes_and_augmented_copies_are_left_out(tmp_path: Path) -> None:
 )
 def test_nothing_is_judged_that_can_not_be_told_apart(tmp_path: Path, labels: list[int], grey: bool) -> None:
     shard = write_shard(tmp_path / "shard", [str(n) for n in range(len(labels))], labels, grey=grey)
-    found = held_out_predictions(network(), "features", [shard], IMAGE, 4, seed=0)
+    found = held_out_predictions(network(), "features", [shard], IMAGE, 4, most=100, seed=0)
     assert (len(found.filenames), found.labels.shape, found.probabilities.shape) == (0, (0,), (0, 4))
 
 
 def test_of_a_large_split_some_shards_are_examined_and_wide_features_are_projected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(held_out, "MOST", 90)
     monkeypatch.setattr(held_out, "WIDEST", 64)
     shards = [
         write_shard(
@@ -102,9 +101,9 @@ def test_of_a_large_split_some_shards_are_examined_and_wide_features_are_project
         )
         for shard in range(6)
     ]
-    found = held_out_predictions(network(200), "features", shards, IMAGE, 4, seed=0)
+    found = held_out_predictions(network(200), "features", shards, IMAGE, 4, most=90, seed=0)
     examined = [filename.split("-")[0] for filename in found.filenames]
     assert sorted(examined.count(shard) for shard in set(examined)) == [10, 40, 40]
     assert np.isfinite(found.probabilities).all()
-    other = held_out_predictions(network(200), "features", shards, IMAGE, 4, seed=1)
+    other = held_out_predictions(network(200), "features", shards, IMAGE, 4, most=90, seed=1)
     assert other.filenames != found.filenames

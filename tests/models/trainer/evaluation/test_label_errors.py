@@ -137,7 +137,7 @@ def test_labels_that_were_changed_in_the_records_are_found_through_a_network(
     splits: tuple[Split, ...] = ("val", "test")
     answered = {split: answer_all(answer, mislabelled[split], IMAGE, COUNTS[split]) for split in splits}
     capfd.readouterr()
-    found = find_label_errors(network, "features", mislabelled, IMAGE, NAMES, answered)
+    found = find_label_errors(network, "features", mislabelled, IMAGE, NAMES, answered, most=1000)
     assert found.examined == COUNTS
     assert {error.filename for error in found.errors} == CHANGED
     for error in found.errors:
@@ -146,7 +146,7 @@ def test_labels_that_were_changed_in_the_records_are_found_through_a_network(
     printed, said = capfd.readouterr()
     assert not printed
     assert "looking for label errors" in said
-    again = find_label_errors(network, "features", mislabelled, IMAGE, NAMES, answered)
+    again = find_label_errors(network, "features", mislabelled, IMAGE, NAMES, answered, most=1000)
     assert again == found
 
 
@@ -157,6 +157,7 @@ def test_without_a_training_split_the_answers_alone_are_judged(
         "test": answer_all(network_answer(network), mislabelled["test"], IMAGE, COUNTS["test"])
     }
     shards: dict[Split, Sequence[str]] = {"test": mislabelled["test"]}
-    found = find_label_errors(network, "features", shards, IMAGE, NAMES, answered)
+    found = find_label_errors(network, "features", shards, IMAGE, NAMES, answered, most=1000)
     assert found.examined == {"test": COUNTS["test"]}
     assert [error.filename for error in found.errors] == ["green/test-007.png"]
+    assert find_label_errors(network, "features", mislabelled, IMAGE, NAMES, answered, most=0) == found

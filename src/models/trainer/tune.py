@@ -25,7 +25,7 @@ from models.trainer.tuning.training import Training
 
 EXAMPLES = """Examples:
 
-python -m models.trainer.tune --space searches/cnn.yaml --model cnn --gpu 0 --input data/processed/digits
+python -m models.trainer.tune --space searches/from_scratch.yaml --model cnn --gpu 0 --input data/processed/digits
 --output data/models/digits/tuned -- --epochs 5
 
 The same command again goes on where the study stopped; with more --trials it continues a finished one.

@@ -9,6 +9,7 @@
 #   GPU          how many GPUs train, or all                                               [what the host has]
 #   ARGS         further options of the stage; of train, for pipeline and demo
 #   SPACE, STUDY the search space of tune, and its study's name           [searches/from_scratch.yaml, study]
+#   IMAGE        a photo for predict, and for notebooks
 #   FLOORS       what the gate asks for, as --min-accuracy 0.9 --max-ece 0.05     [better than one class for all]
 #   VERTEX_ARGS  further options of the submission, such as --dry-run or --spot
 

@@ -25,6 +25,7 @@ from models.trainer.evaluation.comparison import compare
 from models.trainer.evaluation.evidence import Evidence, gather
 from models.trainer.evaluation.ruling import Rival, Ruling, rule
 from models.trainer.evaluation.ruling_table import table
+from models.trainer.tuning.record import Study
 
 ATTEMPTS = 20
 """How often a candidate is judged: anew, whenever another one became champion in the meantime."""
@@ -45,7 +46,10 @@ def gate_cli(
     data: Input,
     champion: Annotated[
         str | None,
-        typer.Option("--champion", help="Folder of champion.json; by default the one above the bundle's."),
+        typer.Option(
+            "--champion",
+            help="Folder of champion.json; by default the one above the bundle's, or above its study's.",
+        ),
     ] = None,
     min_accuracy: Annotated[
         float | None,
@@ -59,10 +63,13 @@ def gate_cli(
     ] = None,
     max_litert_disagreement: Annotated[
         float | None,
-        typer.Option(min=0, max=1, help="Share of images that LiteRT names otherwise; default: any."),
+        typer.Option(
+            min=0, max=1, help="Share of validation images that LiteRT names otherwise; default: any."
+        ),
     ] = None,
     confidence: Annotated[
-        float, typer.Option(min=0.5, max=1, help="With which worse than the champion is told from unlucky.")
+        float,
+        typer.Option(min=0.5, max=1, help="With which it must be worse than the champion to be refused."),
     ] = 0.95,
 ) -> None:
     """Bless or refuse a trained model, on the test split: its floors, and the champion so far.
@@ -77,10 +84,12 @@ def gate_cli(
         max_litert_disagreement=max_litert_disagreement,
     )
     ruling = gate(model, data, champion, floors=floors, confidence=confidence)
-    typer.echo(table(ruling))
+    reasons = " ".join(ruling.verdict.reasons)
+    typer.echo(f"{table(ruling)}\n")
     if not ruling.verdict.blessed:
-        raise StageError(f"refused: {' '.join(ruling.verdict.reasons)}")
-    typer.echo("blessed")
+        typer.echo(f"refused: {reasons}", err=True)
+        raise typer.Exit(1)
+    typer.echo(f"blessed: {reasons}")
 
 
 @dataclass(frozen=True)
@@ -112,7 +121,7 @@ def gate(
     Args:
         model: the bundle's URI.
         data: the records' URI.
-        champions: the folder of `champion.json`; None: the one above the bundle's.
+        champions: the folder of `champion.json`; None: the one above the bundle's, or above its study's.
         floors: what is asked; None: more than naming the most frequent class.
         confidence: with which a worse candidate is refused.
 
@@ -120,14 +129,21 @@ def gate(
         InputError: something is missing, broken or of other classes, or the champion isn't there any more.
         StageError: others became champion again and again.
     """
-    index, champions = ShardIndex.read(data), champions or storage.resolve("..", model)
-    case = _Case(model, data, index, champions, floors or Floors(), confidence)
+    index = ShardIndex.read(data)
+    case = _Case(model, data, index, champions or _data_sets(model), floors or Floors(), confidence)
     for _ in range(ATTEMPTS):
         try:
             return _judge(case)
         except storage.ConflictError as conflict:
             log("judging again", why=str(conflict))
     raise StageError(f"{case.champion_uri} changed {ATTEMPTS} times in the meantime: run the gate again")
+
+
+def _data_sets(model: str) -> str:
+    """The folder of a data set's models, in which a bundle lies, or the study that it is a trial of."""
+    above = storage.resolve("..", model)
+    in_study = storage.exists(storage.join(above, Study.file_name))
+    return storage.resolve("..", above) if in_study else above
 
 
 def _judge(case: _Case) -> Ruling:
@@ -176,6 +192,7 @@ def _rule(case: _Case, bundle: ModelBundle, evidence: Evidence, champion: Champi
         case.confidence,
         case.index.manifest_digest,
         rival=rival,
+        reigning=itself,
     )
     if champion and itself and _asked(champion.verdict) == _asked(ruling.verdict):
         return Ruling(champion.verdict, ruling.checks, None)

@@ -23,10 +23,10 @@ from models.trainer.tuning.record import Study
 from models.trainer.tuning.search import Search
 from models.trainer.tuning.training import Training
 
-EXAMPLES = """Examples:
-
-python -m models.trainer.tune --space searches/from_scratch.yaml --model cnn --gpu 0 --input data/processed/digits
---output data/models/digits/tuned -- --epochs 5
+EXAMPLES = """\b
+Examples:
+  python -m models.trainer.tune --space searches/from_scratch.yaml --model cnn --gpu 0 \\
+    --input data/processed/digits --output data/models/digits/study -- --epochs 5
 
 The same command again goes on where the study stopped; with more --trials it continues a finished one.
 Options behind the -- are those of the training, the same for every trial."""

@@ -142,7 +142,8 @@ def test_a_little_worse_is_blessed_and_the_champion_stays_so_none_creep_down(
     better = make_bundle(models / "better", 9)
     done = command("--model", better, "--input", data)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines()[-1] == "blessed"
+    assert done.stdout.splitlines()[-1].startswith("blessed: ")
+    assert done.stdout.endswith("It is the champion.\n")
     assert Champion.read(str(models)).bundle == "better"
     assert gate(str(models / "best"), data).verdict.champion is False
 
@@ -184,11 +185,22 @@ def test_a_champion_that_misses_new_floors_is_refused_and_stays_the_measure(
 ) -> None:
     model, data = make_bundle(models / "x", 10), str(tiny_records)
     gate(model, data)
-    assert not gate(model, data, floors=Floors(min_accuracy=0.99)).verdict.blessed
-    assert verdict(model).blessed is False
-    assert Champion.read(str(models)).bundle == "x"
+    refused = gate(model, data, floors=Floors(min_accuracy=0.99)).verdict
+    assert (refused.blessed, refused.champion) == (False, True)
+    assert refused.reasons[-1] == "It stays the champion that others are compared with."
+    assert Champion.read(str(models)).verdict == verdict(model) == refused
     assert gate(model, data).verdict.blessed
     assert verdict(model) == Champion.read(str(models)).verdict
+
+
+def test_a_studys_trial_is_compared_with_the_data_sets_champion(models: Path, tiny_records: Path) -> None:
+    data = str(tiny_records)
+    gate(make_bundle(models / "best", 10), data)
+    trial = make_bundle(models / "study/study-03", 9)
+    (models / "study/study.json").write_text("{}")
+    assert gate(trial, data).verdict.compared_with == "best"
+    assert Champion.read(str(models)).bundle == "study/study-03"
+    assert gate(str(models / "best"), data).verdict.compared_with == "study-03"
 
 
 def remove(models: Path) -> None:

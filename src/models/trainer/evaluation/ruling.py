@@ -58,6 +58,7 @@ def rule(
     dataset_digest: str,
     *,
     rival: Rival | None = None,
+    reigning: bool = False,
 ) -> Ruling:
     """Judge a candidate.
 
@@ -68,15 +69,17 @@ def rule(
         confidence: of the comparison; it stands in the verdict where there was none, too.
         dataset_digest: of the data that it was judged on.
         rival: the champion; None: there is none, or it is the candidate itself.
+        reigning: the candidate is the champion, and stays what others are compared with in any case.
     """
     checks = tuple(check_floors(metrics, litert, floors))
     missed = [str(check) for check in checks if not check.met]
     met = [str(check) for check in checks if check.met]
     if rival:
         (missed if rival.comparison.worse else met).append(_beside(rival))
-    champion = not missed and (rival is None or rival.comparison.succeeds)
-    if not missed:
-        met.append(f"{rival.name} stays the champion." if rival and not champion else "It is the champion.")
+    champion = reigning or (not missed and (rival is None or rival.comparison.succeeds))
+    if missed and reigning:
+        missed.append("It stays the champion that others are compared with.")
+    met.append(f"{rival.name} stays the champion." if rival and not champion else "It is the champion.")
     verdict = Verdict(
         blessed=not missed,
         reasons=tuple(missed or met),

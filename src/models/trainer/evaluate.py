@@ -4,12 +4,12 @@ In: a bundle's folder and a folder of records with the same classes. Out: a tabl
 report's folder (see `models.trainer.reporting.report`), `metrics.json` last.
 """
 
+import shlex
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-import numpy as np
 import typer
 
 from contracts import storage
@@ -17,8 +17,8 @@ from contracts.bundle import KERAS_MODEL, SERVED, ModelBundle, Runtime, open_bun
 from contracts.console import log, run_app
 from contracts.dataset import ShardIndex, Split
 from contracts.options import Input
-from models.trainer.evaluation.judgement import Judgement
 from models.trainer.evaluation.metrics import METRICS
+from models.trainer.reporting.evaluation import Evaluation
 from models.trainer.run_facts import RunFacts
 from models.trainer.runtime import load_tensorflow
 from models.trainer.shards import local_shards
@@ -55,7 +55,7 @@ def evaluate(
     *,
     split: Split = "test",
     runtimes: Sequence[Runtime] = ("tensorflow",),
-) -> dict[Runtime, Judgement]:
+) -> Evaluation:
     """Answer every image of a split and measure the answers.
 
     Args:
@@ -71,7 +71,8 @@ def evaluate(
     index = ShardIndex.read(data)
     bundle = ModelBundle.read(model)
     bundle.check_classes(model, index.class_names, data)
-    if bundle.dataset_digest != index.manifest_digest:
+    other_data = bundle.dataset_digest != index.manifest_digest
+    if other_data:
         log(
             "not the data that the model was trained on: some of it may have been; mind the figures",
             data=data,
@@ -87,28 +88,33 @@ def evaluate(
             runtime: judge_bundle(folder, bundle, runtime, index, split, shards[split])
             for runtime in runtimes
         }
+        evaluation = Evaluation(model, data, other_data, judgements)
         if output is not None:
-            run = _facts(bundle, model, index, data, f"--split {split} --runtime {runtimes[0]}")
-            _report(output, run, judgements[runtimes[0]], shards, folder / KERAS_MODEL)
-    return judgements
+            _report(output, _facts(bundle, index, evaluation), evaluation, shards, folder / KERAS_MODEL)
+    return evaluation
 
 
-def table(judgements: Mapping[Runtime, Judgement]) -> str:
+def table(evaluation: Evaluation) -> str:
     """The figures as a small text table: a column for each runtime, and how far they agree."""
-    columns = [judgement.metrics.headline() for judgement in judgements.values()]
     rows = [
-        f"{name.replace('_', ' '):<18}" + "".join(f" {column[name]:>10.4g}" for column in columns)
-        for name in columns[0]
+        f"{name.replace('_', ' '):<18}" + "".join(f" {value:>10.4g}" for value in values)
+        for name, values in evaluation.figures.items()
     ]
-    if len(columns) == 1:
+    if len(evaluation.judgements) == 1:
         return "\n".join(rows)
-    head = " " * 18 + "".join(f" {runtime:>10}" for runtime in judgements)
-    first, *others = (judgement.predictions.predicted for judgement in judgements.values())
-    same = float(np.mean([first == other for other in others]))
-    return "\n".join([head, *rows, f"They name the same class for {same:.2%} of the images."])
+    head = " " * 18 + "".join(f" {runtime:>10}" for runtime in evaluation.judgements)
+    return "\n".join([head, *rows, f"They name the same class for {evaluation.agreement:.2%} of the images."])
 
 
-def _facts(bundle: ModelBundle, model: str, index: ShardIndex, data: str, options: str) -> RunFacts:
+def _facts(bundle: ModelBundle, index: ShardIndex, evaluation: Evaluation) -> RunFacts:
+    runtimes = list(evaluation.judgements)
+    options = {
+        "--model": evaluation.model,
+        "--input": evaluation.data,
+        "--split": evaluation.judgements[runtimes[0]].split,
+        "--runtime": runtimes[0] if len(runtimes) == 1 else "both",
+    }
+    given = [part for option in options.items() for part in option]
     return RunFacts(
         name=bundle.name,
         architecture=bundle.architecture,
@@ -116,26 +122,39 @@ def _facts(bundle: ModelBundle, model: str, index: ShardIndex, data: str, option
         image_size=bundle.image.size,
         image_spec=bundle.image,
         config=bundle.config,
-        command=f"python -m models.trainer.evaluate --model {model} --input {data} {options}",
-        output=model,
+        command=shlex.join(["python", "-m", "models.trainer.evaluate", *given]),
+        output=evaluation.model,
         wandb_run=bundle.wandb_run,
     )
 
 
 def _report(
-    output: str, run: RunFacts, judgement: Judgement, shards: Mapping[Split, Sequence[str]], network: Path
+    output: str,
+    run: RunFacts,
+    evaluation: Evaluation,
+    shards: Mapping[Split, Sequence[str]],
+    network: Path,
 ) -> None:
     import keras
 
     from models.trainer.evaluation.label_errors import label_errors_of
     from models.trainer.reporting.report import write_report
 
+    judgement = next(iter(evaluation.judgements.values()))
     # The network has seen the training split's labels, so its answers tell nothing of them.
     judged = {judgement.split: judgement.predictions}
     label_errors = label_errors_of(judged, run.index.class_names) if judgement.split != "train" else None
     loaded = keras.saving.load_model(network, compile=False)
     with tempfile.TemporaryDirectory(prefix="chrysalis-report-") as folder:
-        write_report(Path(folder), run, judgement, shards, network=loaded, label_errors=label_errors)
+        write_report(
+            Path(folder),
+            run,
+            judgement,
+            shards,
+            network=loaded,
+            label_errors=label_errors,
+            evaluation=evaluation,
+        )
         names = [file.name for file in storage.list_files(folder) if file.name != METRICS]
         storage.upload_many(Path(folder), names, output)
         storage.upload(Path(folder, METRICS), storage.join(output, METRICS))

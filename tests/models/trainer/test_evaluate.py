@@ -32,7 +32,7 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("runtime", get_args(Runtime))
 def test_it_finds_what_training_found(tiny_bundle: Path, tiny_records: Path, runtime: Runtime) -> None:
-    metrics = evaluate(str(tiny_bundle), str(tiny_records), runtimes=[runtime])[runtime].metrics
+    metrics = evaluate(str(tiny_bundle), str(tiny_records), runtimes=[runtime]).judgements[runtime].metrics
     told = ModelBundle.read(str(tiny_bundle)).metrics
     assert metrics.examples == told["examples"] == 30
     assert metrics.accuracy == pytest.approx(told["accuracy"], abs=0.04)
@@ -49,19 +49,28 @@ def test_the_command_prints_a_table_and_writes_a_report(
     )
     assert done.returncode == 0, done.stderr
     assert "accuracy" in done.stdout
+    page = " ".join(re.sub("<[^>]*>", "", (tmp_path / "report.html").read_text()).split())
+    assert f"finished bundle {tiny_bundle}: its saved_model answered" in page
+    assert f"the 24 images of the val split of {tiny_records}." in page
+    assert "Float and quantized" not in page
     assert json.loads((tmp_path / "metrics.json").read_text())["examples"] == 24
     assert {"report.html", "predictions.csv", "label_errors.csv"} <= {
         file.name for file in tmp_path.iterdir()
     }
 
 
-def test_both_runtimes_stand_side_by_side(tiny_bundle: Path, tiny_records: Path) -> None:
-    done = command("--model", str(tiny_bundle), "--input", str(tiny_records), "--runtime", "both")
+def test_both_runtimes_stand_side_by_side(tiny_bundle: Path, tiny_records: Path, tmp_path: Path) -> None:
+    paths = ["--model", str(tiny_bundle), "--input", str(tiny_records), "--output", str(tmp_path)]
+    done = command(*paths, "--runtime", "both")
     assert done.returncode == 0, done.stderr
     head, *rows, last = done.stdout.splitlines()
     assert head.split() == ["tensorflow", "litert"]
     assert all(re.fullmatch(r"[a-z0-9 ]+(\s+[\d.e-]+){2}", row) for row in rows), rows
     assert re.fullmatch(r"They name the same class for (100|9\d)\.\d\d% of the images\.", last)
+    page = " ".join((tmp_path / "report.html").read_text().split())
+    assert '<th class="n">saved_model</th><th class="n">model.tflite</th>' in page
+    assert last in page
+    assert "--runtime both" in page
 
 
 def test_other_classes_are_refused_by_name(tiny_bundle: Path, tiny_records: Path, tmp_path: Path) -> None:
@@ -90,7 +99,7 @@ def test_bundle_and_records_may_lie_in_a_bucket(
         storage.upload_many(folder, names, f"{bucket}/{name}")
     found = evaluate(f"{bucket}/model", f"{bucket}/records", f"{bucket}/report", runtimes=["litert"])
     told = json.loads(storage.read_bytes(f"{bucket}/report/metrics.json"))
-    assert told["log_loss"] == found["litert"].metrics.log_loss
+    assert told["log_loss"] == found.judgements["litert"].metrics.log_loss
 
 
 @pytest.mark.parametrize("missing", ["--model", "--input"])

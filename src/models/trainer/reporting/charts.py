@@ -8,7 +8,7 @@ from typing import Any, Literal
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import LinearSegmentedColormap, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
@@ -29,6 +29,9 @@ LONGEST_NAME = 24
 """Letters of a class's name that are drawn."""
 DETAIL = 16
 """Classes of the part of a larger one that is drawn besides."""
+
+TELLING = 10
+"""Images from which on a bar of the reliability diagram says something; one of fewer is drawn faint."""
 
 Format = Literal["png", "svg"]
 
@@ -53,7 +56,7 @@ def _learning_curve(history: Sequence[Mapping[str, float]], name: str) -> bytes:
             axes.axvline((epochs[number - 1] + epochs[number]) / 2, color=INK, linewidth=1, linestyle=":")
     axes.set_title(name.replace("_", " "), color=INK, loc="left")
     axes.set_xlabel("epoch")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(whole_numbers())
     axes.grid(alpha=0.25)
     axes.legend(frameon=False, labelcolor=INK)
     in_ink(axes)
@@ -114,20 +117,26 @@ def most_mistaken(
 
 
 def reliability_chart(bins: Sequence[ReliabilityBin]) -> bytes:
-    """Draw how often answers are right against how sure they are, over how many there are: an SVG."""
+    """Draw how often answers are right against how sure they are, over how many there are: an SVG.
+
+    Bins of fewer than `TELLING` answers are drawn faint.
+    """
     figure = Figure(figsize=(4.8, 4.4), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     places = [found.low for found in bins]
     widths = [found.high - found.low for found in bins]
-    upper.bar(places, [found.accuracy for found in bins], widths, align="edge", color=TRAIN, alpha=0.75)
+    strength = [1.0 if found.count >= TELLING else 0.35 for found in bins]
+    heights = [found.accuracy for found in bins]
+    upper.bar(places, heights, widths, align="edge", color=_faded(TRAIN, 0.75, strength))
     upper.plot([0, 1], [0, 1], color=INK, linewidth=1, linestyle="--")
     sure = [found.confidence for found in bins]
-    upper.plot(
-        sure, [found.accuracy for found in bins], color=VALIDATION, marker="o", markersize=4, linewidth=0
-    )
-    upper.vlines(sure, [found.accuracy for found in bins], sure, color=VALIDATION, linewidth=1.5)
+    dots = _faded(VALIDATION, 1.0, strength)
+    upper.scatter(sure, heights, s=16, color=dots, zorder=3)
+    upper.vlines(sure, heights, sure, color=dots, linewidth=1.5)
     upper.set(xlim=(0, 1), ylim=(0, 1.02), ylabel="share that is right")
-    bars = lower.bar(places, [found.count for found in bins], widths, align="edge", color=INK, alpha=0.6)
+    bars = lower.bar(
+        places, [found.count for found in bins], widths, align="edge", color=_faded(INK, 0.6, strength)
+    )
     lower.bar_label(bars, fontsize=7, color=INK, padding=1)
     lower.margins(y=0.3)
     lower.set(xlabel="probability of the class that was named", ylabel="images")
@@ -135,6 +144,15 @@ def reliability_chart(bins: Sequence[ReliabilityBin]) -> bytes:
     for axes in (upper, lower):
         in_ink(axes)
     return drawn(figure, "svg")
+
+
+def _faded(colour: str, alpha: float, strength: Sequence[float]) -> list[tuple[float, float, float, float]]:
+    return [to_rgba(colour, alpha * share) for share in strength]
+
+
+def whole_numbers() -> MaxNLocator:
+    """Ticks for epochs and trials, of which there may be a single one."""
+    return MaxNLocator(integer=True, min_n_ticks=1)
 
 
 def in_ink(axes: Axes) -> None:

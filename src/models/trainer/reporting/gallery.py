@@ -16,6 +16,8 @@ WORST = 24
 """Mistakes that are shown."""
 PAIRS = 5
 """Pairs of classes that are shown."""
+LEAST_MISTAKES = 2
+"""Of a pair that is shown: a single one may be chance."""
 MISTAKEN, RIGHT = 6, 3
 """Images of each class of a pair that were taken for the other, and right ones to compare."""
 
@@ -68,12 +70,16 @@ def worst_mistakes(predictions: Predictions) -> Ints:
 
 
 def confused_pairs(judgement: Judgement, class_names: Sequence[str]) -> list[list[Side]]:
-    """The pairs of classes that are most often mixed up, the direction first that happens more often."""
+    """The pairs of classes that are most often mixed up, the direction first that happens more often.
+
+    A pair of fewer than `LEAST_MISTAKES` images, in both directions together, is left out.
+    """
     numbers = {name: number for number, name in enumerate(class_names)}
     confused = judgement.metrics.most_confused
     found = dict.fromkeys(frozenset((numbers[pair.true], numbers[pair.predicted])) for pair in confused)
     pairs = [[_side(judgement, class_names, *way) for way in permutations(sorted(pair))] for pair in found]
-    return [sorted(pair, key=lambda side: -side.mistaken.images) for pair in pairs[:PAIRS]]
+    telling = [pair for pair in pairs if sum(side.mistaken.images for side in pair) >= LEAST_MISTAKES]
+    return [sorted(pair, key=lambda side: -side.mistaken.images) for pair in telling[:PAIRS]]
 
 
 def shots(

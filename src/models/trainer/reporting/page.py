@@ -13,6 +13,7 @@ from models.trainer.evaluation.metrics import Metrics
 from models.trainer.provenance import git_commit, package_versions
 from models.trainer.reporting import charts, data_summary
 from models.trainer.reporting.album import LEAST, Album
+from models.trainer.reporting.evaluation import Evaluation
 from models.trainer.reporting.gallery import Side, confused_pairs, rows_of, shots, worst_mistakes
 from models.trainer.reporting.naming import network_name
 from models.trainer.reporting.rendering import data_uri, render
@@ -28,8 +29,10 @@ def report_page(
     shards: Mapping[Split, Sequence[str]],
     network: keras.Model | None,
     label_errors: LabelErrors | None,
+    evaluation: Evaluation | None,
+    tables: Sequence[str],
 ) -> str:
-    """Make the page, see `report.write_report`."""
+    """Make the page, see `report.write_report`; `tables` lie beside it."""
     names, metrics = run.index.class_names, judgement.metrics
     worst, pairs = worst_mistakes(judgement.predictions), confused_pairs(judgement, names)
     shown = label_errors.errors[:SHOWN] if label_errors else ()
@@ -43,6 +46,8 @@ def report_page(
         run=run,
         network_name=network_name(run),
         split=judgement.split,
+        evaluation=evaluation,
+        tables=tables,
         metrics=metrics,
         confidence=CONFIDENCE,
         mistaken=round(metrics.examples * (1 - metrics.accuracy)),
@@ -92,6 +97,7 @@ def _charts(run: RunFacts, metrics: Metrics) -> dict[str, Any]:
     reliability = {"before": metrics.uncalibrated.reliability, "after": metrics.reliability}
     return {
         "most_named": charts.MOST_NAMED,
+        "telling": charts.TELLING,
         "curves": {name: data_uri(_SVG, curve) for name, curve in curves.items()},
         "confusion": data_uri(_SVG, charts.confusion_chart(metrics.confusion, names, "svg")),
         "confusion_part": data_uri(_SVG, charts.confusion_chart(*part, "svg")) if part else None,

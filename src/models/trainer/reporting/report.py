@@ -17,6 +17,7 @@ from models.trainer.evaluation.label_errors import LabelErrors
 from models.trainer.evaluation.metrics import METRICS, Metrics
 from models.trainer.evaluation.predictions import PREDICTIONS, write_predictions
 from models.trainer.reporting.charts import confusion_chart
+from models.trainer.reporting.evaluation import Evaluation
 from models.trainer.reporting.page import report_page
 from models.trainer.reporting.suspects import write_label_errors
 from models.trainer.run_facts import RunFacts
@@ -35,6 +36,7 @@ def write_report(
     *,
     network: keras.Model | None = None,
     label_errors: LabelErrors | None = None,
+    evaluation: Evaluation | None = None,
 ) -> None:
     """Fill a folder with the report.
 
@@ -45,6 +47,7 @@ def write_report(
         shards: local paths of the judged split's records, and of the splits that `label_errors` are from.
         network: uint8 RGB [batch, size, size, 3] to logits, to show what it looked at; None: left out.
         label_errors: labels that are likely wrong; None: they weren't looked for.
+        evaluation: that a finished bundle was asked; None: the run has just ended.
     """
     folder.mkdir(parents=True, exist_ok=True)
     names, metrics = run.index.class_names, judgement.metrics
@@ -53,7 +56,8 @@ def write_report(
     write_predictions(folder / PREDICTIONS, judgement.predictions, names)
     if label_errors is not None:
         write_label_errors(folder / LABEL_ERRORS, label_errors)
-    page = report_page(run, judgement, shards, network, label_errors)
+    tables = [PER_CLASS, PREDICTIONS, *([LABEL_ERRORS] if label_errors is not None else [])]
+    page = report_page(run, judgement, shards, network, label_errors, evaluation, tables)
     (folder / REPORT_HTML).write_text(page, encoding="utf-8")
     (folder / METRICS).write_text(metrics.model_dump_json(indent=2) + "\n", encoding="utf-8")
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from contracts.search_parameter import Parameter, Value
-from models.trainer.reporting.charts import INK, TRAIN, VALIDATION, drawn, in_ink
+from models.trainer.reporting.charts import INK, TRAIN, VALIDATION, drawn, in_ink, whole_numbers
 from models.trainer.tuning.axes import Axis
 from models.trainer.tuning.record import Study, TrialRecord
 
@@ -35,7 +35,7 @@ def history_chart(study: Study) -> bytes:
         axes.axhline(study.default_trial.value, color=INK, linestyle=":", label="default configuration")
     axes.set_xlabel("trial")
     axes.set_ylabel(_metric(study))
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(whole_numbers())
     axes.grid(alpha=0.25)
     figure.legend(loc="outside lower center", ncols=2, frameon=False, labelcolor=INK, fontsize=9)
     in_ink(axes)
@@ -54,11 +54,12 @@ def curves_chart(study: Study) -> bytes:
         elif default is not None and trial.name == default.name:
             style = {"color": INK, "linewidth": 2, "linestyle": ":", "zorder": 3, "label": "default"}
         epochs = range(1, len(trial.values) + 1)
-        marker = "x" if trial.state == "pruned" else None
+        # A single epoch makes no line.
+        marker = "x" if trial.state == "pruned" else "o" if len(trial.values) == 1 else None
         axes.plot(epochs, trial.values, marker=marker, markevery=[-1] if trial.values else None, **style)
     axes.set_xlabel("epoch")
     axes.set_ylabel(_metric(study))
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(whole_numbers())
     axes.grid(alpha=0.25)
     figure.legend(loc="outside lower center", ncols=2, frameon=False, labelcolor=INK, fontsize=9)
     in_ink(axes)

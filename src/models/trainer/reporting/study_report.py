@@ -1,9 +1,11 @@
 """The report of a study: `study.html`, one file that a person reads. In: `study.json`."""
 
+import re
 from typing import NamedTuple
 
 from contracts import storage
 from contracts.search_parameter import Value
+from models.trainer.reporting.naming import readable
 from models.trainer.reporting.rendering import data_uri, render
 from models.trainer.reporting.study_charts import curves_chart, history_chart, parallel_chart, slice_charts
 from models.trainer.tuning.record import Study, TrialRecord
@@ -21,17 +23,28 @@ class Choice(NamedTuple):
     importance: float | None
 
 
-def write_study_report(folder: str, study: Study) -> None:
-    """Write the page into the study's folder."""
-    storage.write_bytes(storage.join(folder, STUDY_HTML), study_page(study).encode())
+def write_study_report(folder: str, study: Study, images: int) -> str:
+    """Write the page into the study's folder; returns where it is.
+
+    Args:
+        folder: the study's: a path or a URI.
+        study: what was found.
+        images: of the validation split, on which the values rest.
+    """
+    uri = storage.join(folder, STUDY_HTML)
+    storage.write_bytes(uri, study_page(study, images).encode())
+    return uri
 
 
-def study_page(study: Study) -> str:
+def study_page(study: Study, images: int) -> str:
     """The page's HTML."""
     best, default = study.best_trial, study.default_trial
     return render(
         "study.html.j2",
         study=study,
+        images=images,
+        readable=readable,
+        command=_longer(study.command),
         metric=study.search_space.metric.metric_id,
         best=best,
         default=default,
@@ -66,6 +79,12 @@ def _choices(study: Study) -> list[Choice]:
         for name, value in study.best_trial.parameters.items()
     ]
     return sorted(choices, key=lambda choice: -(choice.importance or 0.0))
+
+
+def _longer(command: str) -> str:
+    """The command that goes on with a study, with the number of trials for the reader to choose."""
+    before, tune, after = re.sub(r" --trials \d+", "", command).partition("models.trainer.tune")
+    return f"{before}{tune} --trials MORE{after}"
 
 
 def _count(study: Study, state: str) -> int:

@@ -11,6 +11,7 @@ from contracts.console import log
 from contracts.dataset import ShardIndex
 from contracts.errors import StageError
 from contracts.search_parameter import Value
+from models.trainer.reporting.naming import readable
 from models.trainer.tuning.asked import Asked
 from models.trainer.tuning.cores import Slots
 from models.trainer.tuning.folder import StudyFolder
@@ -109,11 +110,11 @@ def conclude(
     # Only now: matplotlib takes a moment, and --help doesn't wait for it.
     from models.trainer.reporting.study_report import write_study_report
 
-    write_study_report(folder.uri, record)
+    page = write_study_report(folder.uri, record, index.examples("val"))
     _tidy(folder.uri, record)
     folder.publish()
     record.write(folder.uri)
-    _tell(record, folder.uri)
+    _tell(record, folder.uri, page)
     return record
 
 
@@ -147,9 +148,12 @@ def _tidy(folder: str, study: Study) -> None:
                 storage.delete(storage.join(checkpoints, file.name))
 
 
-def _tell(study: Study, folder: str) -> None:
+def _tell(study: Study, folder: str, page: str) -> None:
     best, default = study.best_trial, study.default_trial
     gain: dict[str, float] = {}
     if default is not None and default.value is not None and best.value is not None:
         gain = {"default": round(default.value, 4), "gain": round(best.value - default.value, 4)}
-    log("tuned", bundle=storage.join(folder, best.name), value=best.value, **gain, **best.parameters)
+    value = None if best.value is None else round(best.value, 4)
+    parameters = {name: readable(setting) for name, setting in best.parameters.items()}
+    bundle = storage.join(folder, best.name)
+    log("tuned", bundle=bundle, report=page, value=value, **gain, **parameters)

@@ -19,6 +19,8 @@ from models.trainer.evaluation.label_errors import LabelError, LabelErrors
 from models.trainer.evaluation.metrics import Metrics, evaluate
 from models.trainer.evaluation.predictions import Predictions
 from models.trainer.examples import read_examples
+from models.trainer.reporting.gallery import confused_pairs
+from models.trainer.reporting.page import report_page
 from models.trainer.reporting.report import write_report
 from models.trainer.run_facts import RunFacts
 
@@ -82,7 +84,7 @@ def label_errors(shards: Shards) -> LabelErrors:
     """An image of each split."""
     names = {split: next(read_examples(paths)).filename for split, paths in shards.items()}
     errors = (LabelError(name, split, "green", "<b>bold</b>", 0.01, 0.9) for split, name in names.items())
-    return LabelErrors(tuple(errors), {"train": 60, "val": 24, "test": 30})
+    return LabelErrors(tuple(errors), {"train": 60, "val": 24, "test": 30}, 5)
 
 
 @pytest.fixture(scope="module")
@@ -104,11 +106,18 @@ def page(folder: Path) -> str:
     return (folder / "report.html").read_text(encoding="utf-8")
 
 
-def test_the_page_fetches_nothing_and_escapes_what_it_shows(page: str) -> None:
+def text(html: str) -> str:
+    """What is read of a part of the page."""
+    return " ".join(re.sub("<[^>]+>", " ", html).split())
+
+
+def test_the_page_fetches_nothing_and_escapes_what_it_shows(page: str, folder: Path) -> None:
     HTMLParser().feed(page)
     sources = re.findall(r'(?:src|href)="([^"]*)"', page)
     assert sources
-    assert all(source.startswith(("data:image/", "#")) for source in sources)
+    addresses = {source for source in sources if not source.startswith(("data:image/", "#"))}
+    assert addresses == {"per_class.csv", "label_errors.csv", "predictions.csv"}
+    assert all((folder / address).is_file() for address in addresses)
     assert "<b>bold</b>" not in page
     assert "&lt;b&gt;bold&lt;/b&gt;" in page
 
@@ -150,12 +159,24 @@ def test_a_confused_pair_shows_the_mistaken_and_right_ones_of_both(page: str, ju
     assert section.count("<img") == 2 + 3 + 3
 
 
+def test_a_pair_of_one_mistake_is_not_shown(judgement: Judgement) -> None:
+    labels = judgement.predictions.labels.copy()
+    labels[1] = judgement.predictions.predicted[1]
+    answers = dataclasses.replace(judgement.predictions, labels=labels)
+    once = Judgement("test", answers, evaluate(answers.probabilities, labels, CLASSES))
+    assert once.metrics.most_confused
+    assert not confused_pairs(once, CLASSES)
+    assert confused_pairs(judgement, CLASSES)
+
+
 def test_likely_label_errors_are_shown_and_written(
     folder: Path, page: str, label_errors: LabelErrors
 ) -> None:
     section = page.partition('id="labels"')[2].partition("</section>")[0]
     assert section.count("<img") == 3
-    assert " ".join(section.split()).count("1 of 60 in train, 1 of 24 in val, 1 of 30 in test.") == 1
+    told = text(section)
+    assert "3 images may be in the wrong class: 1 of 60 in train, 1 of 24 in val, 1 of 30 in test." in told
+    assert "probabilities of the network for val and test images and of a classifier" in told
     rows = list(csv.DictReader((folder / "label_errors.csv").read_text(encoding="utf-8").splitlines()))
     assert [row["filename"] for row in rows] == [error.filename for error in label_errors.errors]
     assert rows[0] | {"filename": ""} == {
@@ -166,6 +187,25 @@ def test_likely_label_errors_are_shown_and_written(
         "probability_of_given": "0.010000",
         "probability_of_suggested": "0.900000",
     }
+
+
+def test_a_network_that_is_often_wrong_accuses_no_label(
+    run: RunFacts, judgement: Judgement, shards: Shards, label_errors: LabelErrors, tmp_path: Path
+) -> None:
+    weak = label_errors._replace(contradicted=57)
+    page = report_page(run, judgement, shards, None, weak)
+    told = text(page.partition('id="labels"')[2].partition("</section>")[0])
+    assert "names another class than the label for 50.0% of the images, too often to tell" in told
+    assert "hard images: 3 images are listed in label_errors.csv." in told
+    assert "may be in the wrong class" not in told
+
+
+def test_where_nothing_was_found_one_sentence_says_of_what(
+    run: RunFacts, judgement: Judgement, shards: Shards, tmp_path: Path
+) -> None:
+    page = report_page(run, judgement, shards, None, LabelErrors((), {"train": 0, "test": 30}, 2))
+    told = text(page.partition('id="labels">')[2].partition("</section>")[0])
+    assert told == "Likely label errors No image looks as if it were in the wrong class, of 30 in test."
 
 
 def test_metrics_and_pictures_are_beside_it(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """The page of a study, looked at in a browser."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from contracts.search_space import SearchSpace
+from models.trainer.reporting.study_charts import curves_chart
 from models.trainer.reporting.study_report import STUDY_HTML, study_page, write_study_report
 from models.trainer.tuning.record import State, Study, TrialRecord
 
@@ -52,7 +54,7 @@ def study(*trials: TrialRecord, first: Mapping[str, Any] | None = None) -> Study
         arguments=("--epochs", "2"),
         pruner="median",
         seed=0,
-        command="python -m models.trainer.tune --space space.yaml",
+        command="python -m models.trainer.tune --space space.yaml --trials 4 -- --lr 1",
         first=dict(trials[0].parameters if first is None else first),
         trials=trials,
         best=max(
@@ -71,24 +73,34 @@ FOUR = (
 
 
 def test_it_tells_what_was_found() -> None:
-    page = study_page(study(*FOUR))
+    page = study_page(study(*FOUR), 80)
     assert "+0.2500" in page
-    assert "against 0.5000 of the default configuration" in page
+    assert "against 0.5000 of the default configuration, on 80 validation images" in page
+    assert "models.trainer.tune --trials MORE --space space.yaml -- --lr 1" in page
+    assert '<td class="n">16</td>' in page
     assert "tuned-03 failed: the loss is &lt;no&gt; number" in page
-    assert page == study_page(study(*FOUR).model_copy(update={"created_at": datetime.now(UTC)}))
+    assert page == study_page(study(*FOUR).model_copy(update={"created_at": datetime.now(UTC)}), 80)
 
 
 def test_it_claims_no_gain_where_the_default_is_unknown() -> None:
-    page = study_page(study(*FOUR, first={"learning_rate": 0.001}))
+    page = study_page(study(*FOUR, first={"learning_rate": 0.001}), 80)
     assert "default configuration" not in page
     assert study(FOUR[0]).default_trial == FOUR[0]
-    study_page(study(FOUR[0]))  # one trial makes a page as well
+    study_page(study(FOUR[0]), 80)  # one trial makes a page as well
+
+
+def test_single_epochs_are_drawn_as_points() -> None:
+    trials = [each.model_copy(update={"values": (0.5,)}) for each in FOUR[:2]]
+    chart = curves_chart(study(*trials)).decode()
+    ticks = chart.partition('id="matplotlib.axis_2"')[0]
+    assert re.findall(r"<text [^>]*>([^<]*)</text>", ticks) == ["1", "epoch"]
+    assert chart.count('<use xlink:href="#m') - ticks.count('<use xlink:href="#m') >= len(trials)
 
 
 @pytest.mark.browser
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_it_fits_and_all_is_drawn(browser: Any, tmp_path: Path, width: int, scheme: str) -> None:
-    write_study_report(str(tmp_path), study(*FOUR))
+    write_study_report(str(tmp_path), study(*FOUR), 80)
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text))

@@ -92,6 +92,7 @@ def notebooks(
         uri = storage.join(output, f"{page.replace('/', '-')}.html")
         storage.write_bytes(uri, as_page(executed, page).encode())
         log("page written", page=uri)
+    log("run make report to list them")
 
 
 if __name__ == "__main__":

@@ -164,6 +164,10 @@ def test_everything_stands_on_one_page_whose_links_hold(root, output):
             addresses = linked((output / name).read_text(), name)
             missing = {link for link in addresses if not (output / link).exists()}
             assert not missing, name
+    beside = "models/tiny/best/report"
+    assert {f"{beside}/per_class.csv", f"{beside}/predictions.csv"} <= listed(output)
+    for name in ("interim/tiny/report.html", f"{beside}/report.html"):
+        assert "All reports" in (output / name).read_text(), name
     assert "<table>" in (output / "benchmarks/data.html").read_text()
     assert "<h2>Training data</h2>" in (output / "models/tiny/best/model_card.html").read_text()
 
@@ -267,11 +271,14 @@ def test_the_index_in_a_browser(browser, root, output, width):
         assert names.all_text_contents()[0] == "best"
         if width == 1280:
             page.get_by_role("button", name="Accuracy").click()
-            assert names.all_text_contents() == [HOSTILE, "refused", "best", "search/trial-0001"]
+            assert names.all_text_contents() == ["search/trial-0001", "best", "refused", HOSTILE]
         page.get_by_role("link", name="search/trial-0001").click()
         assert page.url.endswith("models/tiny/search/trial-0001/report/report.html")
-        page.go_back()
+        page.get_by_role("link", name="All reports").click()
         page.get_by_role("link", name="model card").first.click()
+        assert page.locator(".document td").evaluate_all(
+            "cells => cells.every(cell => cell.getBoundingClientRect().right < innerWidth)"
+        )
         page.get_by_role("link", name="All reports").click()
         assert page.url.endswith("/index.html")
         assert not broken

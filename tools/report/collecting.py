@@ -36,6 +36,7 @@ def collect(root: str, output: str, wanted: Collection[str] = ()) -> Collected:
     datasets, files = find(root, wanted)
     with tempfile.TemporaryDirectory(prefix="chrysalis-reports-") as folder:
         copy_pages(files, [page for dataset in datasets for page in dataset.pages], Path(folder))
+        _lead_back(Path(folder))
         for dataset in datasets:
             _render_cards(dataset, Path(folder))
         benchmarks = _benchmarks(output, Path(folder))
@@ -53,6 +54,14 @@ def copy_pages(files: Listing, pages: Sequence[str], folder: Path) -> None:
         if page.endswith(".html"):
             beside |= linked((folder / page).read_text(encoding="utf-8", errors="replace"), page)
     storage.download_many(files.root, sorted((beside & files.names) - set(pages)), folder)
+
+
+def _lead_back(folder: Path) -> None:
+    """Put a link to the index at the head of each copied page."""
+    for page in folder.rglob("*.html"):
+        address = "../" * (len(page.relative_to(folder).parts) - 1) + INDEX
+        link = f'<main>\n<nav class="back"><a href="{address}">← All reports</a></nav>'
+        page.write_bytes(page.read_bytes().replace(b"<main>", link.encode(), 1))
 
 
 def _render_cards(dataset: FoundDataset, folder: Path) -> None:

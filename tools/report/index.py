@@ -61,6 +61,8 @@ class DatasetSection(NamedTuple):
 
     found: FoundDataset
     runs: list[RunRow]
+    by_accuracy: bool
+    """Whether the runs are in that order: the champion comes first, and needn't be the best here."""
     axis: Axis
     studies: list[StudyRow]
 
@@ -84,7 +86,9 @@ def _section(found: FoundDataset) -> DatasetSection:
     # The champion first; then by accuracy, and of equals the newer one.
     rows.sort(key=lambda row: row.date, reverse=True)
     rows.sort(key=lambda row: (not row.champion, -row.metrics.get("accuracy", -1)))
-    return DatasetSection(found, rows, _axis(rows), [_study(study) for study in found.studies])
+    shares = [row.metrics.get("accuracy", -1) for row in rows]
+    by_accuracy = shares == sorted(shares, reverse=True)
+    return DatasetSection(found, rows, by_accuracy, _axis(rows), [_study(study) for study in found.studies])
 
 
 def _row(found: FoundDataset, run: FoundRun) -> RunRow:

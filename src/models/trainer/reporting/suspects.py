@@ -27,11 +27,11 @@ def suspects(found: LabelErrors, album: Album) -> list[Suspect]:
 
 
 def counts(found: LabelErrors) -> dict[Split, tuple[int, int]]:
-    """For each split that was examined: the images, and the likely errors among them."""
+    """For each split of which images were examined: how many, and the likely errors among them."""
     return {
         split: (found.examined[split], sum(error.split == split for error in found.errors))
         for split in SPLITS
-        if split in found.examined
+        if found.examined.get(split)
     }
 
 

@@ -16,7 +16,8 @@ from contracts import records
 from contracts.bundle import ImageSpec
 from contracts.dataset import SPLITS, Split
 from models.trainer.evaluation.answering import answer_all, network_answer
-from models.trainer.evaluation.label_errors import find_label_errors, label_errors_of
+from models.trainer.evaluation.label_errors import find_label_errors, label_errors_of, self_calibrated
+from models.trainer.evaluation.metrics import evaluate
 from models.trainer.evaluation.predictions import Predictions
 from models.trainer.examples import batches, read_examples
 
@@ -71,7 +72,48 @@ def test_no_error_is_found_where_there_is_none_or_nothing_to_compare_with() -> N
     one_class = Predictions(["a", "b"], np.array([1, 1]), np.full((2, 3), 1 / 3, np.float32))
     assert not label_errors_of({"val": one_class}, NAMES).errors
     nobody = Predictions([], np.empty(0, np.int64), np.empty((0, 3), np.float32))
-    assert label_errors_of({"train": nobody}, NAMES) == ((), {"train": 0})
+    found = label_errors_of({"train": nobody}, NAMES, overconfident=["train"])
+    assert found == ((), {"train": 0}, 0)
+    assert not found.doubtful
+
+
+def hesitant(images: int, temperature: float, seed: int) -> Predictions:
+    """Answers whose probabilities hold once they are tempered."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(0, 1.5, (images, len(NAMES)))
+    labels = (softmax(logits, axis=1).cumsum(axis=1) < rng.random((images, 1))).sum(axis=1)
+    names = [f"{seed}-{row}.png" for row in range(images)]
+    return Predictions(names, labels, softmax(temperature * logits, axis=1).astype(np.float32))
+
+
+def test_overconfident_probabilities_are_told_calibrated_and_rank_no_higher_for_it() -> None:
+    train, val = hesitant(2000, 6, seed=0), hesitant(2000, 1, seed=1)
+    calibrated = self_calibrated(train)
+    before, after = (
+        evaluate(answers.probabilities, answers.labels, NAMES).ece for answers in (train, calibrated)
+    )
+    assert before > 0.15
+    assert after < 0.05
+    raw = label_errors_of({"train": train, "val": val}, NAMES)
+    found = label_errors_of({"train": train, "val": val}, NAMES, overconfident=["train"])
+    assert {error.filename for error in found.errors} == {error.filename for error in raw.errors}
+    scores = [error.score for error in found.errors]
+    assert scores == sorted(scores)
+    assert {error.split for error in raw.errors[:30]} == {"train"}
+    assert {error.split for error in found.errors[:30]} == {"train", "val"}
+    row = train.filenames.index(next(error.filename for error in found.errors if error.split == "train"))
+    told = next(error for error in found.errors if error.filename == train.filenames[row])
+    assert told.suggested_probability == calibrated.probabilities[row].max() < train.probabilities[row].max()
+
+
+def test_many_contradictions_are_doubtful() -> None:
+    assert label_errors_of({"val": hesitant(500, 1, seed=0)}, NAMES).doubtful
+    few, _ = judged(3, 300, 15)
+    found = label_errors_of({"val": few}, NAMES)
+    assert found.contradicted == 15
+    assert not found.doubtful
+    many, _ = judged(3, 300, 45)
+    assert label_errors_of({"val": many}, NAMES).doubtful
 
 
 @settings(max_examples=60, deadline=None)

@@ -31,7 +31,7 @@ def card(tiny_records: Path, tmp_path: Path) -> str:
     labels = np.array([0, 1, 2, 2])
     probabilities = np.eye(3, dtype=np.float32)[[0, 1, 2, 1]]
     metrics = evaluate(probabilities, labels, index.class_names, temperature=1.5)
-    found = LabelErrors((LabelError("a", "val", "red", "blue", 0.1, 0.8),), {"val": 24})
+    found = LabelErrors((LabelError("a", "val", "red", "blue", 0.1, 0.8),), {"val": 24}, 1)
     write_model_card(
         tmp_path / "card.md",
         run,

@@ -20,7 +20,6 @@ from models.trainer.evaluation.metrics import Metrics, evaluate
 from models.trainer.evaluation.predictions import Predictions
 from models.trainer.examples import read_examples
 from models.trainer.reporting.gallery import confused_pairs
-from models.trainer.reporting.page import report_page
 from models.trainer.reporting.report import write_report
 from models.trainer.run_facts import RunFacts
 
@@ -106,9 +105,11 @@ def page(folder: Path) -> str:
     return (folder / "report.html").read_text(encoding="utf-8")
 
 
-def text(html: str) -> str:
-    """What is read of a part of the page."""
-    return " ".join(re.sub("<[^>]+>", " ", html).split())
+def labels_section(folder: Path) -> str:
+    """What is read of likely label errors."""
+    html = (folder / "report.html").read_text(encoding="utf-8")
+    section = html.partition('id="labels">')[2].partition("</section>")[0]
+    return " ".join(re.sub("<[^>]+>", " ", section).split())
 
 
 def test_the_page_fetches_nothing_and_escapes_what_it_shows(page: str, folder: Path) -> None:
@@ -174,7 +175,7 @@ def test_likely_label_errors_are_shown_and_written(
 ) -> None:
     section = page.partition('id="labels"')[2].partition("</section>")[0]
     assert section.count("<img") == 3
-    told = text(section)
+    told = labels_section(folder)
     assert "3 images may be in the wrong class: 1 of 60 in train, 1 of 24 in val, 1 of 30 in test." in told
     assert "probabilities of the network for val and test images and of a classifier" in told
     rows = list(csv.DictReader((folder / "label_errors.csv").read_text(encoding="utf-8").splitlines()))
@@ -193,8 +194,8 @@ def test_a_network_that_is_often_wrong_accuses_no_label(
     run: RunFacts, judgement: Judgement, shards: Shards, label_errors: LabelErrors, tmp_path: Path
 ) -> None:
     weak = label_errors._replace(contradicted=57)
-    page = report_page(run, judgement, shards, None, weak)
-    told = text(page.partition('id="labels"')[2].partition("</section>")[0])
+    write_report(tmp_path, run, judgement, shards, label_errors=weak)
+    told = labels_section(tmp_path)
     assert "names another class than the label for 50.0% of the images, too often to tell" in told
     assert "hard images: 3 images are listed in label_errors.csv." in told
     assert "may be in the wrong class" not in told
@@ -203,8 +204,9 @@ def test_a_network_that_is_often_wrong_accuses_no_label(
 def test_where_nothing_was_found_one_sentence_says_of_what(
     run: RunFacts, judgement: Judgement, shards: Shards, tmp_path: Path
 ) -> None:
-    page = report_page(run, judgement, shards, None, LabelErrors((), {"train": 0, "test": 30}, 2))
-    told = text(page.partition('id="labels">')[2].partition("</section>")[0])
+    nothing = LabelErrors((), {"train": 0, "test": 30}, 2)
+    write_report(tmp_path, run, judgement, shards, label_errors=nothing)
+    told = labels_section(tmp_path)
     assert told == "Likely label errors No image looks as if it were in the wrong class, of 30 in test."
 
 

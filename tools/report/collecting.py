@@ -60,8 +60,9 @@ def _lead_back(folder: Path) -> None:
     """Put a link to the index at the head of each copied page."""
     for page in folder.rglob("*.html"):
         address = "../" * (len(page.relative_to(folder).parts) - 1) + INDEX
-        link = f'<main>\n<nav class="back"><a href="{address}">← All reports</a></nav>'
-        page.write_bytes(page.read_bytes().replace(b"<main>", link.encode(), 1))
+        link = f'<a href="{address}" style="color: var(--accent)">← All reports</a>'
+        nav = f'<main>\n<nav style="margin: 0 0 .75rem">{link}</nav>'
+        page.write_bytes(page.read_bytes().replace(b"<main>", nav.encode(), 1))
 
 
 def _render_cards(dataset: FoundDataset, folder: Path) -> None:

@@ -208,6 +208,16 @@ def test_a_champion_that_was_trained_again_is_none(root, output):
     assert "the champion, best, is not among the runs here" in page
 
 
+def test_a_champion_that_was_refused_since_says_why(root, output):
+    folder = str(root / "models/tiny/best")
+    ModelBundle.read(folder).model_copy(update={"gate": verdict(blessed=False)}).write(folder)
+    collect(str(root), str(output))
+    page = (output / "index.html").read_text()
+    assert "Champion by an earlier verdict, refused since: Recall of red is 0.10" in page
+    assert "The champion first, the others by accuracy." in page
+    assert "aria-sort=" not in page.partition("<script>")[0].partition("<tbody>")[0].partition("<thead>")[2]
+
+
 def test_nothing_to_report_is_one_line_and_exit_2(tmp_path, root):
     command = [
         sys.executable,

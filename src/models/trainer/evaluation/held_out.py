@@ -18,6 +18,9 @@ was reported there, this share had been changed (recall, precision):
 
 A linear discriminant (Gaussians of one covariance) has no weight that an outlier could bend, which is why it
 is taken. Fitting it on the other splits' features as well gained 5 points at most.
+
+It is surer than it is right: of 4804 CIFAR images (MobileNet) it named 66 % rightly and was 80 % sure of it.
+Who tells its probabilities to people tempers them first, by `label_errors.self_calibrated` (then: 67 % sure).
 """
 
 import re

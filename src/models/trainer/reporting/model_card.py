@@ -44,6 +44,7 @@ def write_model_card(
         litert=litert,
         calibration=calibration,
         label_errors=len(label_errors.errors) if label_errors else 0,
+        doubtful=label_errors is not None and label_errors.doubtful,
         weakest=sorted(seen, key=lambda row: row.f1)[:WEAKEST],
         commit=git_commit(),
         packages=package_versions(),

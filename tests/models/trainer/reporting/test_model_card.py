@@ -18,6 +18,10 @@ from models.trainer.run_facts import RunFacts
 
 @pytest.fixture
 def card(tiny_records: Path, tmp_path: Path) -> str:
+    return written(tiny_records, tmp_path, contradicted=1)
+
+
+def written(tiny_records: Path, tmp_path: Path, *, contradicted: int) -> str:
     index = ShardIndex.read(str(tiny_records)).model_copy(update={"dataset": 'dogs: "the" [best]'})
     run = RunFacts(
         name="run-1",
@@ -31,7 +35,7 @@ def card(tiny_records: Path, tmp_path: Path) -> str:
     labels = np.array([0, 1, 2, 2])
     probabilities = np.eye(3, dtype=np.float32)[[0, 1, 2, 1]]
     metrics = evaluate(probabilities, labels, index.class_names, temperature=1.5)
-    found = LabelErrors((LabelError("a", "val", "red", "blue", 0.1, 0.8),), {"val": 24}, 1)
+    found = LabelErrors((LabelError("a", "val", "red", "blue", 0.1, 0.8),), {"val": 24}, contradicted)
     write_model_card(
         tmp_path / "card.md",
         run,
@@ -64,3 +68,9 @@ def test_the_text_says_what_was_found_and_what_is_left_to_write(card: str) -> No
     ):
         assert words in told
     assert card.count("**Owner** —") >= 5
+
+
+def test_a_network_that_is_often_wrong_accuses_no_label(tiny_records: Path, tmp_path: Path) -> None:
+    told = " ".join(written(tiny_records, tmp_path, contradicted=12).split())
+    assert "too often to tell wrong labels from hard images (`report/label_errors.csv` lists 1)" in told
+    assert "looks wrong" not in told

@@ -231,6 +231,17 @@ def test_it_says_nothing_on_the_way(
     assert "No heat map" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
+def test_a_temperature_that_did_not_help_on_this_split_is_told(
+    run: RunFacts, shards: Shards, judgement: Judgement, tmp_path: Path
+) -> None:
+    labels = judgement.predictions.labels
+    softened = np.eye(3, dtype=np.float32)[labels] * 0.85 + 0.05
+    answers = dataclasses.replace(judgement.predictions, probabilities=softened)
+    metrics = evaluate(softened, labels, CLASSES, temperature=2.0)
+    write_report(tmp_path, run, Judgement("test", answers, metrics), shards)
+    assert "it got worse on this split" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
 def test_many_classes_no_history_and_no_mistake_give_a_report_too(
     run: RunFacts, shards: Shards, judgement: Judgement, tmp_path: Path
 ) -> None:

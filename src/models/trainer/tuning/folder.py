@@ -10,7 +10,7 @@ from typing import Final
 from contracts import storage
 from contracts.errors import InputError
 from contracts.lock import locked
-from models.trainer.tuning.journal import JOURNAL
+from models.trainer.tuning.journal import JOURNAL, check_journal
 from models.trainer.tuning.record import Study
 
 LOGS: Final = "logs"
@@ -47,7 +47,7 @@ def open_study_folder(uri: str) -> Iterator[StudyFolder]:
     """Give the folder to work in.
 
     Raises:
-        InputError: it holds something that is no study.
+        InputError: it holds something that is no study, or one whose journal is damaged.
         StageError: another process works in it.
     """
     _check_ours(uri)
@@ -64,7 +64,11 @@ def open_study_folder(uri: str) -> Iterator[StudyFolder]:
 def _check_ours(uri: str) -> None:
     if not storage.is_remote(uri) and Path(uri).exists() and not Path(uri).is_dir():
         raise InputError(f"--output {uri} is a file: expected a folder for the study")
-    if any(storage.exists(storage.join(uri, name)) for name in (JOURNAL, Study.file_name)):
+    journal = storage.join(uri, JOURNAL)
+    if storage.exists(journal):
+        check_journal(storage.read_bytes(journal), journal)
+        return
+    if storage.exists(storage.join(uri, Study.file_name)):
         return
     try:
         names = [file.name for file in storage.iter_files(uri)]

@@ -4,7 +4,8 @@ Only one process at a time works on a study, so what another left behind is of o
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +16,34 @@ if TYPE_CHECKING:
 
 JOURNAL: Final = "journal.log"
 _WANTED: Final = "wanted"
+_BEGINNING: Final = b'{"op_code":'
+"""Of every line that Optuna writes."""
+
+
+def check_journal(content: bytes, uri: str) -> None:
+    """Refuse a file that isn't a journal, or that can't be read; a last line that isn't whole is no harm.
+
+    Args:
+        content: of the file.
+        uri: where it is, for the message.
+
+    Raises:
+        InputError: it is somebody else's, or damaged.
+    """
+    if content and not content.startswith(_BEGINNING):
+        raise InputError(f"{uri} isn't the journal of a study: choose another --output")
+    *lines, _ = content.split(b"\n")
+    for number, line in enumerate(lines, start=1):
+        if not _is_entry(line):
+            raise InputError(f"{uri} is damaged (line {number}): restore it, or choose another --output")
+
+
+def _is_entry(line: bytes) -> bool:
+    try:
+        said = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(said, dict) and isinstance(said.get("op_code"), int) and "worker_id" in said
 
 
 def open_study(folder: Path, name: str, goal: str, wanted: Mapping[str, Any]) -> "optuna.Study":
@@ -22,12 +51,12 @@ def open_study(folder: Path, name: str, goal: str, wanted: Mapping[str, Any]) ->
 
     Args:
         folder: a local one.
-        name: the study's.
+        name: the study's, if it is begun; one that is there keeps its own, whatever its folder is called.
         goal: MAXIMIZE or MINIMIZE.
         wanted: what must be the same to go on, as JSON can hold it.
 
     Raises:
-        InputError: the folder's study was begun with something else.
+        InputError: the folder's study was begun with something else, or its journal is damaged.
     """
     import optuna
     from optuna.storages.journal import JournalFileBackend
@@ -36,9 +65,12 @@ def open_study(folder: Path, name: str, goal: str, wanted: Mapping[str, Any]) ->
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / JOURNAL
     _mend(path)
+    with _replayed(path):
+        storage = optuna.storages.JournalStorage(JournalFileBackend(str(path)))
+    names = [study.study_name for study in storage.get_all_studies()]
     study = optuna.create_study(
-        storage=optuna.storages.JournalStorage(JournalFileBackend(str(path))),
-        study_name=name,
+        storage=storage,
+        study_name=name if name in names or not names else names[0],
         direction=goal.lower(),  # type: ignore[arg-type]
         load_if_exists=True,
     )
@@ -52,6 +84,17 @@ def open_study(folder: Path, name: str, goal: str, wanted: Mapping[str, Any]) ->
             "it, or choose another --output"
         )
     return study
+
+
+@contextmanager
+def _replayed(path: Path) -> Iterator[None]:
+    """Say what is wrong where the lines are whole, but not one of each that there was."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, AssertionError) as error:
+        raise InputError(
+            f"{path} is damaged ({type(error).__name__}: {error}): restore it, or choose another --output"
+        ) from None
 
 
 def _mend(path: Path) -> None:

@@ -101,7 +101,7 @@ class Search:
         return [trial for trial in self._study.get_trials(deepcopy=False) if trial.state.is_finished()]
 
     def _start(self, trial: "optuna.trial.Trial", chosen: dict[str, Value]) -> None:
-        name = f"{self._asked.name}-{trial.number:02d}"
+        name = f"{self._study.study_name}-{trial.number:02d}"
         architecture = self._asked.training.architecture_of(chosen).name
         for key, value in {"name": name, "architecture": architecture, "parameters": chosen}.items():
             trial.set_user_attr(key, value)

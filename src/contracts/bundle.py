@@ -161,6 +161,9 @@ class ModelBundle(Document):
         return [name for name in self.files if name in wanted or name.partition("/")[0] in wanted]
 
 
+_AGAIN = "copy the bundle again, or remove its folder and train again"
+
+
 @contextmanager
 def open_bundle(uri: str, wanted: Collection[str] | None = None) -> Iterator[tuple[Path, ModelBundle]]:
     """Give a bundle's local folder and its document: every file is there, the wanted ones are verified.
@@ -180,9 +183,7 @@ def open_bundle(uri: str, wanted: Collection[str] | None = None) -> Iterator[tup
     names = bundle.names(wanted)
     missing = [name for name in wanted or () if not bundle.names([name])]
     if missing:
-        raise InputError(
-            f"the bundle {uri} lists no {missing[0]} in its {bundle.file_name}: train or copy it again"
-        )
+        raise InputError(f"the bundle {uri} lists no {missing[0]} in its {bundle.file_name}: {_AGAIN}")
     _check_whole(uri, bundle)
     if not storage.is_remote(uri):
         _verify(uri, Path(uri), bundle, names)
@@ -198,7 +199,7 @@ def _check_whole(uri: str, bundle: ModelBundle) -> None:
     there = {file.name for file in storage.list_files(uri)}
     for name in bundle.files:
         if name not in there:
-            raise InputError(f"the bundle {uri} lacks {name}: train or copy it again")
+            raise InputError(f"the bundle {uri} lacks {name}: {_AGAIN}")
 
 
 def _verify(uri: str, folder: Path, bundle: ModelBundle, names: Collection[str]) -> None:
@@ -209,5 +210,5 @@ def _verify(uri: str, folder: Path, bundle: ModelBundle, names: Collection[str])
             raise InputError(
                 f"{storage.join(uri, name)} isn't the file that {bundle.file_name} describes (expected "
                 f"{expected.bytes} bytes with sha256 {expected.sha256[:12]}…, found {found.bytes} with "
-                f"{found.sha256[:12]}…): train or copy the bundle again"
+                f"{found.sha256[:12]}…): {_AGAIN}"
             )

@@ -1,8 +1,13 @@
 """The command-line options that stages share, so that they read the same everywhere."""
 
+import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from contracts import storage
+from contracts.errors import InputError
 
 Input = Annotated[str, typer.Option("--input", help="Folder to read: a path or gs://bucket/prefix.")]
 
@@ -16,3 +21,23 @@ Output = Annotated[
 ]
 
 Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Processes; by default one a core.")]
+
+
+def check_fillable(output: str, option: str = "--output") -> None:
+    """Refuse a local path that can't be made a folder, before work is done for it.
+
+    Args:
+        output: a path or gs://bucket/prefix.
+        option: how it was given, for the message.
+
+    Raises:
+        InputError: it is a file, lies in one, or may not be written.
+    """
+    if storage.is_remote(output):
+        return
+    path = Path(output)
+    nearest = next(place for place in (path, *path.absolute().parents) if place.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise InputError(
+            f"{option} {output} can't be filled: expected a folder that may be written, and {nearest} is none"
+        )

@@ -15,6 +15,7 @@ import typer
 from contracts import storage
 from contracts.console import log, run_app
 from contracts.errors import InputError, StageError
+from contracts.options import check_fillable
 from imaging import ImageError, decode
 from serving.predictor import Ranked, load_predictor
 from serving.runtimes import RuntimeName
@@ -64,7 +65,7 @@ def predict_cli(
         classify = ask_model(model, runtime, top_k)
     else:
         raise InputError("expected --model with a bundle, or --url with a running server")
-    predict(images, classify, show_in or ("." if show else None))
+    predict(images, classify, show_in if show_in is not None else "." if show else None)
 
 
 def predict(images: Sequence[str], classify: Classify, pictures: str | None = None) -> None:
@@ -79,16 +80,22 @@ def predict(images: Sequence[str], classify: Classify, pictures: str | None = No
         InputError: some couldn't be used.
     """
     bad = []
-    names = picture_uris(images, pictures) if pictures else [None] * len(images)
+    if pictures is not None:
+        check_fillable(pictures, "--show-in")
+    names = [None] * len(images) if pictures is None else picture_uris(images, pictures)
     for uri, picture in zip(images, names, strict=True):
         try:
             image = storage.read_bytes(uri)
+        except (InputError, storage.NotFoundError, OSError) as error:
+            bad.append(str(error))
+            continue
+        try:
             best = classify(image)
             typer.echo(table(uri, best))
             if picture:
                 write_picture(picture, image, uri, best)
-        except (ImageError, storage.NotFoundError) as error:
-            bad.append(f"{uri}: {error}" if isinstance(error, ImageError) else str(error))
+        except ImageError as error:
+            bad.append(f"{uri}: {error}")
     if bad:
         raise InputError("; ".join(bad))
 

@@ -39,11 +39,11 @@ def test_images_get_a_table(run_module, whom, photos):
 
 
 def test_a_bad_image_is_named_and_the_rest_is_done(run_module, whom, photos):
-    images = [str(photos / name) for name in ("notes.txt", "red.png", "none.png")]
+    images = [str(photos / name) for name in ("notes.txt", "caf\udce9.png", "red.png", "none.png")]
     process = run_module("serving.predict", *whom, *images, PYTHONIOENCODING="utf-8")
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 2
-    assert output.splitlines()[0] == images[1]
+    assert output.splitlines()[0] == images[2]
     said = errors.splitlines()[-1]
     assert "notes.txt: not an image" in said
     assert "none.png doesn't exist" in said

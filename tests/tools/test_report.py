@@ -190,6 +190,23 @@ def test_a_rerun_removes_what_is_gone_and_only_what_it_wrote(root, output):
     assert "search" not in (output / "index.html").read_text()
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("reports.json", '{"files": ["../victim.txt"]}', "expected names within the folder"),
+        ("index.html", "mine", "holds an index.html that isn't ours"),
+    ],
+)
+def test_what_is_somebody_elses_stays(root, output, name, text, said):
+    (output / name).write_text(text)
+    victim = output.parent / "victim.txt"
+    victim.touch()
+    with pytest.raises(InputError, match=said):
+        collect(str(root), str(output))
+    assert victim.exists()
+    assert (output / name).read_text() == text
+
+
 def test_a_bucket_is_read_and_filled_as_a_folder_is(root, output, bucket):
     collect(str(root), str(output))
     storage.upload_many(root, [file.name for file in storage.list_files(str(root))], f"{bucket}/root")

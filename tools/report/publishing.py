@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from contracts import storage
 from contracts.documents import Document
+from contracts.errors import InputError
+from contracts.options import check_fillable
 
 INDEX = "index.html"
 
@@ -23,13 +25,26 @@ class Reports(Document):
 
     files: tuple[str, ...] = Field(description="relative to the folder, sorted")
 
+    @field_validator("files")
+    @classmethod
+    def _check_within(cls, files: tuple[str, ...]) -> tuple[str, ...]:
+        if outside := [name for name in files if name.startswith("/") or ".." in name.split("/")]:
+            raise ValueError(f"expected names within the folder, got {outside[0]}")
+        return files
+
 
 def publish(folder: Path, names: Sequence[str], output: str) -> int:
     """Move the named files of a local folder to `output`; returns how many older ones were removed.
 
     A call that is interrupted leaves nothing that the next one doesn't know of.
+
+    Raises:
+        InputError: the folder can't be written, or holds somebody else's index.
     """
-    before = Reports.read_if_there(output)
+    check_fillable(output)
+    before = Reports.read(output) if storage.exists(storage.join(output, Reports.file_name)) else None
+    if before is None and storage.exists(storage.join(output, INDEX)):
+        raise InputError(f"--output {output} holds an {INDEX} that isn't ours: name another folder")
     gone = sorted(set(before.files if before else ()) - set(names))
     Reports(files=tuple(sorted({*names, *gone}))).write(output)
     storage.upload_many(folder, [name for name in names if name != INDEX], output)

@@ -61,6 +61,7 @@ def write_bytes(uri: str, data: bytes, if_generation_match: int | None) -> FileI
             os.link(partial, uri)  # unlike a rename, it fails where the name is taken
         except FileExistsError:
             raise _conflict(uri) from None
+    tidy([Path(uri).parent])
     return stat(uri)
 
 

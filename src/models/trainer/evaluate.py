@@ -16,9 +16,10 @@ from contracts import storage
 from contracts.bundle import KERAS_MODEL, SERVED, ModelBundle, Runtime, open_bundle
 from contracts.console import log, run_app
 from contracts.dataset import ShardIndex, Split
-from contracts.options import Input
-from models.trainer.evaluation.metrics import METRICS
+from contracts.errors import InputError
+from contracts.options import Input, check_fillable
 from models.trainer.reporting.evaluation import Evaluation
+from models.trainer.reporting.files import METRICS, REPORT_FILES
 from models.trainer.run_facts import RunFacts
 from models.trainer.runtime import load_tensorflow
 from models.trainer.shards import local_shards
@@ -78,6 +79,8 @@ def evaluate(
             data=data,
         )
     shards = local_shards(data, index, [split])
+    if output is not None:
+        _check_output(output)
     wanted = [SERVED[runtime] for runtime in runtimes] + ([KERAS_MODEL] if output else [])
     with open_bundle(model, wanted) as (folder, _):
         # Only now, as it takes seconds: `--help` and a wrong argument don't wait for it.
@@ -137,6 +140,7 @@ def _report(
 ) -> None:
     import keras
 
+    from models.trainer.evaluation.answering import loading
     from models.trainer.evaluation.label_errors import label_errors_of
     from models.trainer.reporting.report import write_report
 
@@ -144,7 +148,8 @@ def _report(
     # The network has seen the training split's labels, so its answers tell nothing of them.
     judged = {judgement.split: judgement.predictions}
     label_errors = label_errors_of(judged, run.index.class_names) if judgement.split != "train" else None
-    loaded = keras.saving.load_model(network, compile=False)
+    with loading(network):
+        loaded = keras.saving.load_model(network, compile=False)
     with tempfile.TemporaryDirectory(prefix="chrysalis-report-") as folder:
         write_report(
             Path(folder),
@@ -155,9 +160,38 @@ def _report(
             label_errors=label_errors,
             evaluation=evaluation,
         )
-        names = [file.name for file in storage.list_files(folder) if file.name != METRICS]
-        storage.upload_many(Path(folder), names, output)
+        names = {file.name for file in storage.list_files(folder)} - {METRICS}
+        # What an earlier evaluation left; where there are no metrics, the report isn't whole.
+        for name in sorted(_files_in(output) - names, key=lambda name: name != METRICS):
+            storage.delete(storage.join(output, name))
+        storage.upload_many(Path(folder), sorted(names), output)
         storage.upload(Path(folder, METRICS), storage.join(output, METRICS))
+
+
+def _check_output(output: str) -> None:
+    """Refuse a folder that holds something else than an earlier evaluation's report.
+
+    Raises:
+        InputError: that of a bundle, whose own report is part of it, or of somebody else's files.
+    """
+    check_fillable(output)
+    if any(
+        storage.exists(storage.join(folder, ModelBundle.file_name))
+        for folder in (output, storage.resolve("..", output))
+    ):
+        raise InputError(f"--output {output} belongs to a bundle: name a folder outside of it")
+    strangers = _files_in(output) - REPORT_FILES
+    if strangers:
+        raise InputError(
+            f"--output {output} holds {min(strangers)}, which is no part of a report: name an empty folder"
+        )
+
+
+def _files_in(folder: str) -> set[str]:
+    try:
+        return {file.name for file in storage.list_files(folder)}
+    except storage.NotFoundError:
+        return set()
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from contracts.champion import Champion
 from contracts.console import log, run_app
 from contracts.dataset import ShardIndex
 from contracts.errors import InputError, StageError
-from contracts.options import Input
+from contracts.options import Input, check_fillable
 from contracts.verdict import Floors, Verdict
 from models.trainer.evaluation.comparison import compare
 from models.trainer.evaluation.evidence import Evidence, gather
@@ -170,6 +170,7 @@ def _present(case: _Case) -> tuple[bytes | None, Champion | None]:
     try:
         seen = storage.read_bytes(case.champion_uri)
     except storage.NotFoundError:
+        check_fillable(case.champions, "--champion")
         return None, None
     try:
         return seen, Champion.parse(seen, case.champion_uri)

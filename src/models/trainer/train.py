@@ -1,10 +1,8 @@
 """The trainer's one verb: a processed data set in, a run's folder with its bundle out."""
 
-import os
 import shlex
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from contracts import storage
 from contracts.bundle import ModelBundle
@@ -12,6 +10,7 @@ from contracts.console import log
 from contracts.dataset import ShardIndex
 from contracts.errors import InputError
 from contracts.lock import check_unlocked
+from contracts.options import check_fillable
 from models.trainer.architecture import Architecture, ArchitectureOptions, Design
 from models.trainer.cluster import Cluster, cluster_from_environment
 from models.trainer.config import ALL, FROM_SCRATCH, IMAGENET, Execution, TrainConfig
@@ -67,7 +66,7 @@ def train_and_evaluate(
         log("already trained", bundle=output_uri, test_accuracy=bundle.metrics.get("accuracy"))
         return bundle
     if cluster.chief:
-        _check_output(output_uri)
+        check_fillable(output_uri)
         check_unlocked(output_uri)
     if devices is None:
         check_driver(execution.gpu)
@@ -157,18 +156,6 @@ def _gpus(wanted: str) -> int:
     from models.trainer.devices import count_gpus
 
     return count_gpus()
-
-
-def _check_output(output: str) -> None:
-    """Refuse what can't be made a folder before TensorFlow is loaded for it."""
-    if storage.is_remote(output):
-        return
-    path = Path(output)
-    nearest = next(place for place in (path, *path.absolute().parents) if place.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
-        raise InputError(
-            f"--output {output} can't be filled: expected a folder that may be written, and {nearest} is none"
-        )
 
 
 def _check_weights(config: TrainConfig) -> None:

@@ -73,6 +73,33 @@ def test_both_runtimes_stand_side_by_side(tiny_bundle: Path, tiny_records: Path,
     assert "--runtime both" in page
 
 
+def test_an_output_that_is_somebody_elses_is_refused(
+    tiny_bundle: Path, tiny_records: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "diary").mkdir()
+    (tmp_path / "diary/monday.txt").write_text("rain")
+    for output, message in (
+        (tiny_bundle / "report", "belongs to a bundle"),
+        (tiny_bundle, "belongs to a bundle"),
+        (tmp_path / "file", "file can't be filled: expected a folder"),
+        (tmp_path / "diary", "diary holds monday.txt, which is no part of a report"),
+    ):
+        with pytest.raises(InputError, match=message):
+            evaluate(str(tiny_bundle), str(tiny_records), str(output))
+
+
+def test_an_evaluation_leaves_nothing_of_the_one_before(
+    tiny_bundle: Path, tiny_records: Path, tmp_path: Path
+) -> None:
+    model, data, output = str(tiny_bundle), str(tiny_records), str(tmp_path / "out")
+    evaluate(model, data, output, split="val", runtimes=("litert",))
+    assert (tmp_path / "out/label_errors.csv").is_file()
+    evaluate(model, data, output, split="train", runtimes=("litert",))
+    assert not (tmp_path / "out/label_errors.csv").exists()
+    assert json.loads((tmp_path / "out/metrics.json").read_text())["examples"] == 60
+
+
 def test_other_classes_are_refused_by_name(tiny_bundle: Path, tiny_records: Path, tmp_path: Path) -> None:
     index = ShardIndex.read(str(tiny_records))
     index.model_copy(update={"class_names": ("blue", "green", "yellow")}).write(str(tmp_path))

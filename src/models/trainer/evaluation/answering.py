@@ -1,6 +1,7 @@
 """Asking a network: the images of a split, prepared as the server prepares them, to what it answers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from contracts.bundle import SERVED, ImageSpec, ModelBundle, Runtime
 from contracts.console import progress
 from contracts.dataset import ShardIndex, Split
+from contracts.errors import StageError
 from models.trainer.calibrated import calibrated
 from models.trainer.evaluation.judgement import Judgement
 from models.trainer.evaluation.metrics import evaluate
@@ -64,13 +66,33 @@ def bundle_answer(folder: Path, runtime: Runtime) -> Answer:
     Args:
         folder: the bundle's, local.
         runtime: which of its models.
+
+    Raises:
+        StageError: it can't be loaded.
     """
     path = folder / SERVED[runtime]
-    if runtime == "litert":
-        return LiteRTModel(path).probabilities
-    # The signature lives only as long as the model that it came from.
-    loaded: Any = tf.saved_model.load(str(path))
+    with loading(path):
+        if runtime == "litert":
+            return LiteRTModel(path).probabilities
+        # The signature lives only as long as the model that it came from.
+        loaded: Any = tf.saved_model.load(str(path))
     return lambda pixels: loaded.signatures["pixels"](pixels=tf.constant(pixels))["probabilities"].numpy()
+
+
+@contextmanager
+def loading(path: Path) -> Iterator[None]:
+    """Say in a line that a model of a bundle can't be loaded.
+
+    Raises:
+        StageError: as TensorFlow, Keras or LiteRT say it.
+    """
+    try:
+        yield
+    except (ValueError, OSError, RuntimeError) as error:
+        told = str(error).strip().splitlines()[:1]
+        raise StageError(
+            f"{path.name} of the bundle can't be loaded ({', '.join(told)}): train it again with this version"
+        ) from error
 
 
 def judge_bundle(

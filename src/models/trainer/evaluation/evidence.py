@@ -12,8 +12,9 @@ from contracts.bundle import REPORT, SAVED_MODEL, ModelBundle, open_bundle
 from contracts.console import log
 from contracts.dataset import ShardIndex
 from contracts.errors import InputError
-from models.trainer.evaluation.metrics import METRICS, Metrics
-from models.trainer.evaluation.predictions import PREDICTIONS, AnsweredImages, Predictions, read_predictions
+from models.trainer.evaluation.metrics import Metrics
+from models.trainer.evaluation.predictions import AnsweredImages, Predictions, read_predictions
+from models.trainer.reporting.files import METRICS, PREDICTIONS
 from models.trainer.shards import local_shards
 
 

@@ -25,9 +25,6 @@ from models.trainer.evaluation.calibration import tempered
 from models.trainer.evaluation.predictions import Floats, Ints
 from models.trainer.evaluation.reliability import BINS, ReliabilityBin, calibration_error, reliability
 
-METRICS = "metrics.json"
-"""In a report's folder."""
-
 TOP = 5
 MOST_CONFUSED = 10
 

@@ -15,9 +15,6 @@ from contracts.errors import InputError
 Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.integer[Any]]
 
-PREDICTIONS = "predictions.csv"
-"""In a report's folder."""
-
 COLUMNS = ("filename", "label", "predicted", "probability_of_label", "probability_of_predicted")
 """Of the table; label and predicted are class names."""
 

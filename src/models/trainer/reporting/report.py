@@ -14,18 +14,21 @@ import keras
 from contracts.dataset import Split
 from models.trainer.evaluation.judgement import Judgement
 from models.trainer.evaluation.label_errors import LabelErrors
-from models.trainer.evaluation.metrics import METRICS, Metrics
-from models.trainer.evaluation.predictions import PREDICTIONS, write_predictions
+from models.trainer.evaluation.metrics import Metrics
+from models.trainer.evaluation.predictions import write_predictions
 from models.trainer.reporting.charts import confusion_chart
 from models.trainer.reporting.evaluation import Evaluation
+from models.trainer.reporting.files import (
+    CONFUSION_MATRIX,
+    LABEL_ERRORS,
+    METRICS,
+    PER_CLASS,
+    PREDICTIONS,
+    REPORT_HTML,
+)
 from models.trainer.reporting.page import report_page
 from models.trainer.reporting.suspects import write_label_errors
 from models.trainer.run_facts import RunFacts
-
-REPORT_HTML = "report.html"
-CONFUSION_MATRIX = "confusion_matrix.png"
-PER_CLASS = "per_class.csv"
-LABEL_ERRORS = "label_errors.csv"
 
 
 def write_report(

@@ -28,7 +28,8 @@ Examples:
   python -m models.trainer.tune --space searches/from_scratch.yaml --model cnn --gpu 0 \\
     --input data/processed/digits --output data/models/digits/study -- --epochs 5
 
-The same command again goes on where the study stopped; with more --trials it continues a finished one.
+The same command again goes on where the study stopped, and tries again what failed;
+with more --trials it continues a finished one.
 Options behind the -- are those of the training, the same for every trial."""
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)

@@ -15,6 +15,7 @@ from models.trainer.reporting.naming import readable
 from models.trainer.tuning.asked import Asked
 from models.trainer.tuning.cores import Slots
 from models.trainer.tuning.folder import StudyFolder
+from models.trainer.tuning.places import place_of, standing
 from models.trainer.tuning.process import STOPPED, TrialProcess
 from models.trainer.tuning.record import State, Study, TrialRecord
 from models.trainer.tuning.search import training_command, trial_environment
@@ -36,14 +37,14 @@ def records(study: "optuna.Study") -> tuple[TrialRecord, ...]:
     }
     return tuple(
         TrialRecord(
-            number=trial.number,
+            number=place_of(trial),
             state=states[trial.state],
             value=trial.user_attrs.get("value"),
             values=tuple(value for _, value in sorted(trial.intermediate_values.items())),
             reason=trial.user_attrs.get("reason"),
             **{key: trial.user_attrs[key] for key in ("name", "architecture", "parameters", "seconds")},
         )
-        for trial in study.get_trials(deepcopy=False)
+        for trial in standing(study)
         if trial.state in states
     )
 
@@ -59,7 +60,8 @@ def best_of(study: "optuna.Study") -> "optuna.trial.FrozenTrial":
     except ValueError:
         reasons = [trial.reason for trial in records(study) if trial.reason]
         raise StageError(
-            f"no trial came to its end; the last one's reason: {reasons[-1] if reasons else 'none'}"
+            f"no trial came to its end; the last one's reason: {reasons[-1] if reasons else 'none'}; put "
+            "that right, and the same command tries them again"
         ) from None
 
 
@@ -88,7 +90,7 @@ def conclude(
         StageError: no trial came to its end, or the best can't be exported.
     """
     trials = records(study)
-    number = best_of(study).number
+    number = place_of(best_of(study))
     best = next(trial for trial in trials if trial.number == number)
     _export(best, asked, slots, folder)
     record = Study(

@@ -50,6 +50,12 @@ class TrialProcess:
         """None while it runs."""
         return self._process.poll()
 
+    @property
+    def killed(self) -> bool:
+        """Whether it was ended by a signal that nobody sends who wants it to stop."""
+        code = self.exit_code
+        return code is not None and code < 0 and code not in STOPPED
+
     def epoch_ended(self) -> bool:
         """Whether it has told of an epoch since the last call."""
         with self.log.open("rb") as log:

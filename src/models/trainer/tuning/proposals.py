@@ -8,6 +8,7 @@ import numpy as np
 from contracts.search_parameter import Value
 from contracts.search_space import SearchSpace
 from models.trainer.tuning.axes import Axes
+from models.trainer.tuning.places import enqueue, place_of, standing
 
 if TYPE_CHECKING:
     import optuna
@@ -24,7 +25,7 @@ _FEWEST_RANDOM, _MOST_RANDOM = 4, 10
 class Proposals:
     """Chooses the parameters of trials.
 
-    What a trial gets follows from the seed, its number and the trials before it. So a study that was killed
+    What a trial gets follows from the seed, its place and the trials before it. So a study that was killed
     goes on as if it had not been, as long as one trial runs at a time.
     """
 
@@ -45,11 +46,13 @@ class Proposals:
         """Begin another trial: the first one starts from the defaults."""
         import optuna
 
-        trials = self._study.get_trials(deepcopy=False)
-        waiting = any(trial.state == optuna.trial.TrialState.WAITING for trial in trials)
-        if not waiting and (given := self._given(len(trials))):
-            self._study.enqueue_trial(self._axes.coordinates(given))
-        self._study.sampler = self._sampler(len(trials))
+        waiting = (optuna.trial.TrialState.WAITING,)
+        if not self._study.get_trials(deepcopy=False, states=waiting):
+            place = len(standing(self._study))
+            enqueue(self._study, self._axes.coordinates(self._given(place)), place)
+        self._study.sampler = self._sampler(
+            place_of(self._study.get_trials(deepcopy=False, states=waiting)[0])
+        )
         trial = self._study.ask(self._axes.distributions)
         return trial, self._axes.values(trial.params)
 
@@ -57,21 +60,21 @@ class Proposals:
         """Go on with a trial of a process that was killed."""
         import optuna
 
-        self._study.sampler = self._sampler(trial.number)
+        self._study.sampler = self._sampler(place_of(trial))
         taken_up = optuna.trial.Trial(self._study, trial._trial_id)
         for name, distribution in self._axes.distributions.items():
             taken_up._suggest(name, distribution)  # those that it has it keeps
         return taken_up, self._axes.values(taken_up.params)
 
-    def _given(self, number: int) -> Mapping[str, Value]:
+    def _given(self, place: int) -> Mapping[str, Value]:
         if self._grid is not None:
-            return self._grid[number]
-        return self._first if number == 0 else {}
+            return self._grid[place]
+        return self._first if place == 0 else {}
 
-    def _sampler(self, number: int) -> "optuna.samplers.BaseSampler":
+    def _sampler(self, place: int) -> "optuna.samplers.BaseSampler":
         import optuna
 
-        seed = int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0])
+        seed = int(np.random.SeedSequence([self._seed, place]).generate_state(1)[0])
         if self._algorithm == "RANDOM_SEARCH":
             return optuna.samplers.RandomSampler(seed)
         startup = min(max(self._space.max_trial_count // 3, _FEWEST_RANDOM), _MOST_RANDOM)

@@ -15,6 +15,7 @@ from models.trainer.tuning.asked import Asked
 from models.trainer.tuning.cores import Slots
 from models.trainer.tuning.folder import StudyFolder
 from models.trainer.tuning.history import Row, exported, read_history
+from models.trainer.tuning.places import place_of, repeat_failed, standing
 from models.trainer.tuning.process import STOPPED, TrialProcess
 from models.trainer.tuning.proposals import Proposals, make_pruner
 
@@ -61,9 +62,11 @@ class Search:
         self._slots, self._folder = slots, folder
         self._metric = asked.space.metric.metric_id
         self._running: list[Running] = []
+        self._repeated: set[str] = set()
+        """Folders of trials that were killed, and taken up once more."""
 
     def run(self, wanted: int) -> None:
-        """Have so many trials in all, those of earlier processes included.
+        """Have so many trials in all, those of earlier processes included; what failed is tried again.
 
         Raises:
             StageError: too many of them failed.
@@ -72,6 +75,8 @@ class Search:
 
         left = self._study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,))
         taken_up = [self._proposals.again(trial) for trial in left]
+        if failed := repeat_failed(self._study):
+            log("trials that failed are tried again", trials=failed)
         with Bar(total=wanted, what="tuning", unit="trial", done=len(self._finished())) as bar:
             try:
                 while True:
@@ -94,14 +99,14 @@ class Search:
         """Trials that have begun."""
         import optuna
 
-        states = [trial.state for trial in self._study.get_trials(deepcopy=False)]
+        states = [trial.state for trial in standing(self._study)]
         return len(states) - states.count(optuna.trial.TrialState.WAITING)
 
     def _finished(self) -> "list[optuna.trial.FrozenTrial]":
-        return [trial for trial in self._study.get_trials(deepcopy=False) if trial.state.is_finished()]
+        return [trial for trial in standing(self._study) if trial.state.is_finished()]
 
     def _start(self, trial: "optuna.trial.Trial", chosen: dict[str, Value]) -> None:
-        name = f"{self._study.study_name}-{trial.number:02d}"
+        name = f"{self._study.study_name}-{place_of(trial):02d}"
         architecture = self._asked.training.architecture_of(chosen).name
         for key, value in {"name": name, "architecture": architecture, "parameters": chosen}.items():
             trial.set_user_attr(key, value)
@@ -128,6 +133,12 @@ class Search:
             raise StageError(f"{running.folder} was told to stop by somebody else; the same command goes on")
         self._running.remove(running)
         self._slots.give_back(running.slot)
+        if running.process.killed and running.folder not in self._repeated:
+            self._repeated.add(running.folder)
+            name = storage.last_part(running.folder)
+            log("trial was killed, and is taken up once more", trial=name, reason=running.process.reason())
+            self._start(running.trial, running.trial.user_attrs["parameters"])
+            return False
         self._tell(running, code, history)
         self._folder.publish()
         return True
@@ -180,7 +191,8 @@ class Search:
             last = failed[-1].user_attrs
             raise StageError(
                 f"{len(failed)} trials failed, and {allowed} may (maxFailedTrialCount); the last, "
-                f"{last['name']}: {last['reason']}; see {self._folder.log(last['name'])}"
+                f"{last['name']}: {last['reason']}; see {self._folder.log(last['name'])}; the same "
+                "command tries them again"
             )
 
     def _stop_all(self) -> None:

@@ -110,6 +110,12 @@ def test_ctrl_c_stops_the_trials_and_says_how_to_go_on(
         ("val_accuracy", "accuracy", "expected the metric val_accuracy with MAXIMIZE"),
         ("goal: MAXIMIZE", "goal: MINIMIZE", "got val_accuracy with MINIMIZE"),
         ("learning_rate", "learnin_rate", "parameter learnin_rate is no option of cnn"),
+        (
+            "doubleValueSpec: {minValue: 1e-4, maxValue: 1e-2}}\n  algorithm: RANDOM",
+            "discreteValueSpec: {values: [1e-2, 1e-3]}}\n"
+            "    - {parameterId: seed, integerValueSpec: {minValue: 1, maxValue: 2501}}\n  algorithm: GRID",
+            "algorithm GRID_SEARCH has 10,004 combinations",
+        ),
         ("maxValue: 1e-2", "maxValue: 1e-7", "(learning_rate).doubleValueSpec: minValue 0.0001 is above"),
     ],
 )  # fmt: skip

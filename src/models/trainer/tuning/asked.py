@@ -11,6 +11,7 @@ from contracts.dataset import ShardIndex
 from contracts.errors import InputError
 from contracts.search_space import SearchSpace
 from models.trainer.shards import digest_of
+from models.trainer.tuning.axes import Axes
 from models.trainer.tuning.proposals import Pruner
 from models.trainer.tuning.training import Training
 
@@ -54,7 +55,7 @@ class Asked:
         """Refuse what the training wouldn't understand.
 
         Raises:
-            InputError: the metric, a parameter or an option.
+            InputError: the metric, a parameter or an option, or a grid that is too large.
         """
         metric = self.space.metric
         if METRICS.get(metric.metric_id) != metric.goal:
@@ -65,6 +66,8 @@ class Asked:
         if self.space.study_spec.measurement_selection_type == "LAST_MEASUREMENT":
             log("LAST_MEASUREMENT isn't what counts here: a trial is worth its best epoch, which it exports")
         self.training.check(self.space)
+        if self.space.study_spec.algorithm == "GRID_SEARCH":
+            Axes(self.space).grid({}, self.seed)
 
     def settled(self, index: ShardIndex) -> Mapping[str, Any]:
         """What must be the same to go on with a study, each by the name that people know it by."""

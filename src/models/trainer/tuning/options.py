@@ -7,6 +7,7 @@ import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import typer
 from pydantic import BaseModel
@@ -76,6 +77,12 @@ def settings(architecture: Architecture, arguments: Sequence[str]) -> Settings:
 def fields(architecture: Architecture) -> dict[str, FieldInfo]:
     """What can be searched: the options that decide the numbers that come out."""
     return dict(TrainConfig.model_fields) | dict(architecture.options.model_fields)
+
+
+def is_whole(field: FieldInfo) -> bool:
+    """Whether an option takes whole numbers only."""
+    kinds = get_args(field.annotation) or (field.annotation,)
+    return int in kinds and float not in kinds
 
 
 def field_name(parameter: str) -> str:

@@ -14,6 +14,7 @@ from models.trainer.tuning.options import (
     as_arguments,
     field_name,
     fields,
+    is_whole,
     settings,
 )
 
@@ -61,6 +62,7 @@ class Training:
             settings(architecture, self.arguments)
         for parameter in space.parameters:
             if parameter.parameter_id not in MODEL_KEYS:
+                _check_once(parameter, space)
                 self._check_parameter(parameter, candidates)
 
     def _candidates(self, space: SearchSpace) -> list[Architecture]:
@@ -75,6 +77,11 @@ class Training:
         for option in OURS:
             if option in given:
                 raise InputError(f"{option} can't stand behind the --: the study gives it to its trials")
+        if "--help" in given:
+            raise InputError(
+                "--help can't stand behind the --: "
+                f"python -m models.{self.model}.train_multi_gpu --help tells of the training's options"
+            )
         for parameter in space.parameters:
             option = field_name(parameter.parameter_id).replace("_", "-")
             if given & {f"--{option}", f"--no-{option}"}:
@@ -90,6 +97,11 @@ class Training:
                 f"expected one of {', '.join(sorted(fields(candidates[0])))}"
             )
         for architecture in knowing:
+            if parameter.double_value_spec and is_whole(fields(architecture)[name]):
+                raise InputError(
+                    f"parameter {parameter.parameter_id} is a whole number, and has a doubleValueSpec: "
+                    "make it an integerValueSpec"
+                )
             for value in parameter.extremes:
                 try:
                     own = as_arguments(name, fields(architecture)[name], value)
@@ -128,6 +140,13 @@ class Training:
         if parameter.categorical_value_spec:
             return str(value).lower() if isinstance(value, bool) else str(value)
         return float(value) if parameter.integer_value_spec is None else int(value)
+
+
+def _check_once(parameter: Parameter, space: SearchSpace) -> None:
+    name = parameter.parameter_id
+    for other in (each.parameter_id for each in space.parameters):
+        if other != name and field_name(other) == field_name(name):
+            raise InputError(f"parameters {name} and {other} mean the same: leave one out")
 
 
 def _within(parameter: Parameter, value: Value) -> bool:

@@ -14,6 +14,7 @@ SEARCHES = Path(__file__).parents[4] / "searches"
 
 RATE = {"parameterId": "learning-rate", "doubleValueSpec": {"minValue": 1e-4, "maxValue": 1e-2}}
 MODEL = {"parameterId": "model", "categoricalValueSpec": {"values": ["vgg16", "cnn"]}}
+HALVES = {"discreteValueSpec": {"values": [0.5, 1.5]}}
 ZERO = {"minValue": 0, "maxValue": 1}
 VARIANT = {"parameterId": "variant", "categoricalValueSpec": {"values": ["conv", "linear"]}}
 FLIP = {"parameterId": "flip", "categoricalValueSpec": {"values": [True, False]}}
@@ -71,7 +72,11 @@ def test_the_search_starts_from_the_training_own_defaults() -> None:
         ([{**RATE, "parameterId": "learning_rat"}], [], "parameter learning_rat is no option of cnn"),
         ([{**RATE, "parameterId": "gpu"}], [], "parameter gpu is no option of cnn that a study can search"),
         ([{**RATE, "parameterId": "crop_scale", "doubleValueSpec": ZERO}], [], "--crop-scale 0"),
-        ([{**RATE, "parameterId": "batch_size"}], [], "parameter batch_size: models.cnn: "),
+        ([{**RATE, "parameterId": "batch_size"}], [], "batch_size is a whole number, and has a double"),
+        ([{**RATE, "parameterId": "image_size"}], [], "make it an integerValueSpec"),
+        ([{**HALVES, "parameterId": "batch_size"}], [], "parameter batch_size: models.cnn: "),
+        ([RATE, {**RATE, "parameterId": "learning_rate"}], [], "learning-rate and learning_rate mean the sa"),
+        ([RATE], ["--help"], "--help can't stand behind the --"),
         ([{**VARIANT, "categoricalValueSpec": {"values": ["deep"]}}], [], "parameter variant: models.cnn: "),
         ([{**FLIP, "categoricalValueSpec": {"values": ["often"]}}], [], "expected true or false, got often"),
         ([{**MODEL, "categoricalValueSpec": {"values": ["vgg19"]}}], [], "there is no architecture vgg19"),

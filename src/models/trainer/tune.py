@@ -100,10 +100,10 @@ def tune(asked: Asked) -> Study:
     slots = Slots(asked.gpu, asked.parallel or asked.space.parallel_trial_count)
     first = asked.training.defaults(asked.space)
     with open_study_folder(asked.output_uri) as folder:
+        there = Study.read_for_update(asked.output_uri)
         study = open_study(folder.local, asked.name, asked.space.metric.goal, asked.settled(index))
         proposals = Proposals(study, asked.space, first, asked.seed)
         wanted = min(asked.wanted, proposals.limit or asked.wanted)
-        there = Study.read_if_there(asked.output_uri)
         if there is not None and len(there.trials) >= wanted:
             log("already tuned", study=storage.join(asked.output_uri, Study.file_name), best=there.best)
             return there

@@ -1,10 +1,22 @@
 """`study.json`: what a study searched and what it found. Written last, when the best model is exported."""
 
-from typing import Any, ClassVar, Literal
+import json
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import AwareDatetime, Field, FiniteFloat, NonNegativeFloat, NonNegativeInt
+from pydantic import (
+    AwareDatetime,
+    Field,
+    FiniteFloat,
+    NonNegativeFloat,
+    NonNegativeInt,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
+from contracts import storage
 from contracts.documents import Document, Part
+from contracts.errors import InputError
 from contracts.search_parameter import Value
 from contracts.search_space import SearchSpace
 
@@ -42,11 +54,45 @@ class Study(Document):
     seed: int
     command: str = Field(description="what to type to go on with it")
     first: dict[str, Value] = Field(description="the default configuration, as far as it is in the space")
-    trials: tuple[TrialRecord, ...]
+    trials: tuple[TrialRecord, ...] = Field(min_length=1)
     best: str = Field(description="the name of the best trial, whose bundle is kept")
     importance: dict[str, FiniteFloat] = Field(
         description="each parameter's share of what the values differ by; empty: too few trials to tell"
     )
+
+    @field_validator("space")
+    @classmethod
+    def _check_space(cls, space: dict[str, Any]) -> dict[str, Any]:
+        try:
+            SearchSpace.model_validate(space)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise ValueError(f"{where}: {first['msg']}") from None
+        return space
+
+    @model_validator(mode="after")
+    def _check_best(self) -> Self:
+        if self.best not in {trial.name for trial in self.trials if trial.state == "complete"}:
+            raise ValueError(f"the best trial, {self.best}, isn't among those that came to their end")
+        return self
+
+    @classmethod
+    def read_for_update(cls, folder: str) -> Self | None:
+        """As `read_if_there`, but what another version of Chrysalis wrote isn't to be replaced.
+
+        Raises:
+            InputError: it has another schema_version.
+        """
+        study = cls.read_if_there(folder)
+        if study is None and storage.exists(uri := storage.join(folder, cls.file_name)):
+            version = _version(cls.read_text(folder))
+            if version not in (None, cls.current_version):
+                raise InputError(
+                    f"{uri} has schema_version {version}; this version of Chrysalis writes "
+                    f"{cls.current_version}: choose another --output"
+                )
+        return study
 
     @property
     def search_space(self) -> SearchSpace:
@@ -64,3 +110,11 @@ class Study(Document):
         first = self.trials[0]
         whole = first.parameters == self.first
         return first if whole and first.state == "complete" else None
+
+
+def _version(text: bytes) -> Any:
+    try:
+        said = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return said.get("schema_version") if isinstance(said, dict) else None

@@ -105,7 +105,7 @@ def older_block(content: Mapping[str, Any]) -> Any:
     """The part of a file that is in the older form; None where it is in the newer one."""
     training = content.get("trainingInput")
     if isinstance(training, Mapping):
-        return training.get("hyperparameters", {})
+        return training.get("hyperparameters") or {}
     if "hyperparameters" in content:
-        return content["hyperparameters"]
+        return content["hyperparameters"] or {}
     return content if "params" in content else None

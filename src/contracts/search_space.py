@@ -14,13 +14,13 @@ Keys may be in snake_case, as gcloud writes them. The older hyperparam.yaml of M
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, Self
 
-import yaml
 from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError, model_validator
 
 from contracts import storage
 from contracts.errors import InputError
 from contracts.hyperparam_yaml import Older, older_block
 from contracts.search_parameter import Parameter, Spec
+from contracts.search_yaml import read_yaml
 
 Goal = Literal["MAXIMIZE", "MINIMIZE"]
 
@@ -109,13 +109,12 @@ class SearchSpace(Spec):
     @classmethod
     def parse(cls, text: bytes, uri: str) -> Self:
         """Read YAML; `uri` is for the message where it is bad."""
-        try:
-            content = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise InputError(f"{uri} isn't YAML: {' '.join(str(error).split())}") from None
+        content = read_yaml(text, uri)
         if not isinstance(content, dict):
             raise InputError(f"{uri}: expected studySpec, or trainingInput.hyperparameters, got {content!r}")
         block = older_block(content)
+        if block is not None and not (block and isinstance(block, Mapping)):
+            raise InputError(f"{uri}: hyperparameters: expected goal, params and so on, got {block!r}")
         try:
             if block is not None:
                 content = Older.model_validate(block).as_vertex()

@@ -174,6 +174,34 @@ def test_what_is_no_search_space_is_refused(text: str) -> None:
         parse(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("[" * 3000, "space.yaml is nested too deeply"),
+        (VERTEX + "maxTrialCount: 3\n", "the key maxTrialCount stands there twice"),
+        (
+            VERTEX.replace("parameterId: flip", "parameterId: flip, parameterId: f"),
+            "parameterId stands there",
+        ),
+        ("a: 2026-02-31", "isn't YAML: day"),
+        ("trainingInput: {hyperparameters: }", "hyperparameters: expected goal, params and so on, got {}"),
+        ("hyperparameters: [goal]", "expected goal, params and so on, got ['goal']"),
+    ],
+)
+def test_what_yaml_lets_pass_is_refused(text: str, complaint: str) -> None:
+    with pytest.raises(InputError) as caught:
+        parse(text)
+    assert complaint in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_merge_may_be_said_anew() -> None:
+    merged = VERTEX.replace("{useElapsedDuration: false}", "&a {useElapsedDuration: false}").replace(
+        "[{metricId: val_accuracy, goal: MAXIMIZE}]", "[{<<: {goal: MINIMIZE}, metricId: a, goal: MAXIMIZE}]"
+    )
+    assert parse(merged).metric.goal == "MAXIMIZE"
+
+
 def test_a_file_that_isnt_there_is_refused(tmp_path: object) -> None:
     with pytest.raises(InputError, match="can't be read"):
         SearchSpace.read(f"{tmp_path}/none.yaml")

@@ -58,8 +58,8 @@ def test_the_temperature_is_bounded_whatever_the_answers(
     assert LOWEST <= found <= HIGHEST
     served = tempered(probabilities, found)
     assert np.isfinite(served).all()
-    if images > 10 and not wrong:  # all are right, which as many images can't promise of the next
-        assert 1 - 3 / images < served[0, 0] < 1
+    if not wrong:  # without a mistake it is made surer, but no more than so few images can tell
+        assert 0.1 < found < 1.01
 
 
 @settings(max_examples=40, deadline=None)

@@ -19,7 +19,7 @@ class Champion(Document):
     bundle: str = Field(description="its folder; a relative one counts from this document's own folder")
     digest: str = Field(description="of the bundle's files: `ModelBundle.digest`")
     metrics: dict[str, FiniteFloat] = Field(description="of the test split that it was judged on")
-    verdict: Verdict = Field(description="which made it the champion; the bundle has it, too")
+    verdict: Verdict = Field(description="the latest of it; the bundle has it, too")
 
     @property
     def name(self) -> str:

@@ -29,4 +29,4 @@ class Verdict(Part):
     floors: Floors
     confidence: float = Field(ge=0.5, le=1, description="that a worse candidate is refused with")
     compared_with: str | None = Field(description="the champion's name; None: there was no other")
-    champion: bool = Field(description="whether it was blessed as what the next ones are compared with")
+    champion: bool = Field(description="whether the next ones are compared with it")

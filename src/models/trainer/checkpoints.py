@@ -32,6 +32,11 @@ _SEALED = "SGdLxw=="
 """The crc32c of any file that ends in the crc32c of what comes before."""
 
 
+def score(row: Mapping[str, float]) -> tuple[float, float]:
+    """What makes an epoch the best, higher is better: the validation split's accuracy, then its loss."""
+    return row["val_accuracy"], -row["val_loss"]
+
+
 class Progress(BaseModel):
     """How far a run is."""
 

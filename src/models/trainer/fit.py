@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from contracts.console import Bar, log
 from contracts.errors import StageError
-from models.trainer.checkpoints import Checkpoints, Progress, Row, restore
+from models.trainer.checkpoints import Checkpoints, Progress, Row, restore, score
 from models.trainer.config import Execution, TrainConfig
 from models.trainer.devices import has_gpu
 from models.trainer.interruption import Interruption
@@ -230,7 +230,7 @@ def _judged(training: Training, reached: Progress, validated: Totals, clock: Clo
         "seconds": round(reached.seconds + clock.seconds, 2),
         "cpu_seconds": round(reached.cpu_seconds + clock.cpu_seconds, 2),
     }
-    better = reached.best is None or _score(row) > _score(reached.best)
+    better = reached.best is None or score(row) > score(reached.best)
     return Progress(
         run=reached.run,
         phase=reached.phase,
@@ -257,8 +257,3 @@ def _diverged(reached: Progress) -> StageError:
         "no number. The state that was saved before stays; choose another --output and a lower "
         "--learning-rate, --clip-norm, or --precision float32"
     )
-
-
-def _score(row: Row) -> tuple[float, float]:
-    """Higher is better: by accuracy on the validation split, then by its loss."""
-    return row["val_accuracy"], -row["val_loss"]

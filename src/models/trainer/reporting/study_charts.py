@@ -33,13 +33,7 @@ def history_chart(study: Study) -> bytes:
     axes.step([*numbers, last], [*best, best[-1]], where="post", color=VALIDATION, label="best so far")
     if study.default_trial is not None and study.default_trial.value is not None:
         axes.axhline(study.default_trial.value, color=INK, linestyle=":", label="default configuration")
-    axes.set_xlabel("trial")
-    axes.set_ylabel(_metric(study))
-    axes.xaxis.set_major_locator(whole_numbers())
-    axes.grid(alpha=0.25)
-    figure.legend(loc="outside lower center", ncols=2, frameon=False, labelcolor=INK, fontsize=9)
-    in_ink(axes)
-    return drawn(figure, "svg")
+    return _counted(figure, axes, study, "trial")
 
 
 def curves_chart(study: Study) -> bytes:
@@ -57,7 +51,12 @@ def curves_chart(study: Study) -> bytes:
         # A single epoch makes no line.
         marker = "x" if trial.state == "pruned" else "o" if len(trial.values) == 1 else None
         axes.plot(epochs, trial.values, marker=marker, markevery=[-1] if trial.values else None, **style)
-    axes.set_xlabel("epoch")
+    return _counted(figure, axes, study, "epoch")
+
+
+def _counted(figure: Figure, axes: Axes, study: Study, what: str) -> bytes:
+    """Finish a drawing of the metric over whole numbers of something, with its legend below."""
+    axes.set_xlabel(what)
     axes.set_ylabel(_metric(study))
     axes.xaxis.set_major_locator(whole_numbers())
     axes.grid(alpha=0.25)

@@ -3,6 +3,7 @@
 import csv
 
 from contracts import storage
+from models.trainer.checkpoints import score
 from models.trainer.run_folder import HISTORY
 
 Row = dict[str, float]
@@ -18,5 +19,5 @@ def read_history(folder: str) -> list[Row]:
 
 
 def exported(history: list[Row]) -> Row:
-    """The epoch that the training exports: the best accuracy on the validation split, then the least loss."""
-    return max(history, key=lambda row: (row["val_accuracy"], -row["val_loss"]))
+    """The epoch that the training exports."""
+    return max(history, key=score)

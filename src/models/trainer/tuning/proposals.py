@@ -1,7 +1,7 @@
 """What is tried next, and which trials are stopped early: Optuna's samplers and pruners."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, Literal, get_args
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     import optuna
 
 Pruner = Literal["median", "hyperband", "none"]
-PRUNERS: Final = get_args(Pruner)
 
 FEWEST_EPOCHS: Final = 4
 """A training of fewer isn't worth stopping."""

@@ -12,6 +12,7 @@ from serving.doors import make_doors
 from serving.errors import handle_errors
 from serving.loading import Loading
 from serving.security import SecurityHeaders
+from serving.service import Service
 from serving.settings import Settings
 
 PAGE: Final = Path(__file__).with_name("page")
@@ -36,7 +37,7 @@ def create_app(settings: Settings, loading: Loading | None = None) -> FastAPI:
     app = FastAPI(title="Chrysalis", lifespan=lifespan, openapi_url=None)
     app.add_middleware(SecurityHeaders)
     handle_errors(app)
-    app.include_router(make_doors(settings, loading))
+    app.include_router(make_doors(Service(settings, loading)))
     # Not mounted at /, which would take a door's path with another method too: 404 for 405.
     app.router.default = StaticFiles(directory=PAGE, html=True)
     return app

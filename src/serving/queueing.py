@@ -1,38 +1,41 @@
-"""The one lane to the network: decoding and inference in a thread of their own, behind a bounded queue.
+"""The lane to the network: decoding and inference in threads of their own, behind a bounded queue.
 
-One thread, because the interpreter already uses every core: two would only get in each other's way. And not
-the framework's pool of 40, where decoding would crowd out inference and everybody's latency grow.
+As many threads as the runtime keeps busy, and not the framework's pool of 40, where decoding would crowd out
+inference and everybody's latency grow.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
-from imaging import ImageError
-from serving.errors import BadImageError, QueueFullError
-from serving.predictor import Predictor, Ranked
+from serving.errors import QueueFullError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 class Lane:
-    """Predictions one after the other, in the order of arrival. Used from one event loop."""
+    """Work on images, begun in the order of arrival. Used from one event loop."""
 
-    def __init__(self, predictor: Predictor, capacity: int) -> None:
-        self.predictor = predictor
+    def __init__(self, threads: int, capacity: int) -> None:
         self._capacity = capacity
         self._waiting = 0
-        self._thread = ThreadPoolExecutor(1, "predict")
+        self._threads = ThreadPoolExecutor(threads, "predict")
 
-    async def predict(self, images: Sequence[bytes], top_k: int) -> list[list[Ranked]]:
-        """Give the `top_k` best classes of each image.
+    @property
+    def waiting(self) -> int:
+        """Images in the queue or under way."""
+        return self._waiting
+
+    async def map(self, work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+        """Do the work on each item, and give the results in the items' order.
 
         Raises:
             QueueFullError: there is no room for so many; nothing was begun.
-            BadImageError: one is no usable image; of several, the message has its index (from 0).
         """
-        self.require_room(len(images))
-        names = [f"image {index}: " for index in range(len(images))] if len(images) > 1 else [""]
-        futures = [self._submit(name, image, top_k) for name, image in zip(names, images, strict=True)]
+        self.require_room(len(items))
+        futures = [self._submit(work, item) for item in items]
         try:
             return await asyncio.gather(*futures)
         finally:
@@ -51,21 +54,14 @@ class Lane:
             )
 
     def close(self) -> None:
-        """Drop what waits, and let the prediction under way end."""
-        self._thread.shutdown(wait=True, cancel_futures=True)
+        """Drop what waits, and let what is under way end."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
 
-    def _submit(self, name: str, image: bytes, top_k: int) -> "asyncio.Future[list[Ranked]]":
+    def _submit(self, work: Callable[[Item], Result], item: Item) -> "asyncio.Future[Result]":
         self._waiting += 1
-        loop = asyncio.get_running_loop()
-        future = loop.run_in_executor(self._thread, self._predict, name, image, top_k)
+        future = asyncio.get_running_loop().run_in_executor(self._threads, work, item)
         future.add_done_callback(self._leave)
         return future
 
     def _leave(self, _: "asyncio.Future[Any]") -> None:
         self._waiting -= 1
-
-    def _predict(self, name: str, image: bytes, top_k: int) -> list[Ranked]:
-        try:
-            return self.predictor.predict(image, top_k)
-        except ImageError as error:
-            raise BadImageError(f"{name}{error}") from None

@@ -39,9 +39,10 @@ class RuntimeName(StrEnum):
 
 
 class Runtime(Protocol):
-    """A loaded network. It is called from one thread at a time."""
+    """A loaded network. It may be called from `concurrency` threads at once."""
 
     name: RuntimeName
+    concurrency: int
     extra_tolerance: float
     """By how much it may differ from the golden probabilities beyond the bundle's own tolerance."""
 
@@ -77,6 +78,7 @@ class LiteRTRuntime:
     """`model.tflite` in one interpreter, with a thread for each core: the setting for the least latency."""
 
     name = RuntimeName.LITERT
+    concurrency = 1
     extra_tolerance = 0.0
 
     def __init__(self, path: Path, threads: int) -> None:
@@ -99,6 +101,7 @@ class TensorFlowRuntime:
     """The signature `pixels` of `saved_model/`; TensorFlow chooses the device and the threads itself."""
 
     name = RuntimeName.TENSORFLOW
+    concurrency = 1
     extra_tolerance = FLOAT_TOLERANCE
 
     def __init__(self, path: Path) -> None:

@@ -27,7 +27,8 @@ class Settings(BaseModel):
     max_request_pixels: int = Field(default=4 * (24 << 20), description="of a request's images together")
     max_images: int = Field(default=32, description="of a request")
     max_waiting: int = Field(default=64, description="images in the queue, whoever sent them")
-    top_k: int = Field(default=5, description="classes of an answer, where the request doesn't say")
+    top_k: int = Field(default=5, ge=1, description="classes of an answer, where the request doesn't say")
+    threshold: float = Field(default=0.5, ge=0, le=1, description="a best class below it is told as not sure")
 
     @classmethod
     def from_environment(

@@ -1,0 +1,41 @@
+"""Probabilities as the project's own JSON: for each image its best class, and the `top` of all.
+
+`{"class": "7", "probability": 0.98, "sure": true, "top": [{"class": "7", "probability": 0.98}, …]}`
+"""
+
+from typing import Any
+
+from serving.doors.parameters import Parameters
+from serving.loading import Served
+from serving.predictor import rank
+from serving.service import Classified
+
+
+def describe(classified: Classified, parameters: Parameters) -> list[dict[str, Any]]:
+    """A prediction for each image, in their order."""
+    names = classified.bundle.class_names
+    predictions = []
+    for row in classified.probabilities:
+        top = [
+            {"class": name, "probability": probability}
+            for name, probability in rank(row, names, parameters.top_k)
+        ]
+        sure = float(row.max()) >= parameters.threshold
+        predictions.append({**top[0], "sure": sure, "top": top})
+    return predictions
+
+
+def describe_model(model: Served) -> dict[str, Any]:
+    """What a visitor may want to know of the model."""
+    bundle = model.bundle
+    return {
+        "name": model.name,
+        "version": model.version,
+        "created_at": f"{bundle.created_at:%Y-%m-%d %H:%M}",
+        "architecture": bundle.architecture,
+        "dataset": bundle.dataset,
+        "image_size": bundle.image.size,
+        "runtime": str(model.predictor.runtime.name),
+        "metrics": bundle.metrics,
+        "class_names": bundle.class_names,
+    }

@@ -1,0 +1,52 @@
+"""Multipart forms, as the page and curl send them: files in memory, and fields of text."""
+
+from typing import Final, NamedTuple
+
+from fastapi import Request
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from serving.body import bounded
+from serving.errors import MalformedError
+from serving.settings import Settings
+
+FILE_FIELDS: Final = ("file", "files")
+
+
+class Form(NamedTuple):
+    """What a form holds."""
+
+    images: list[bytes]
+    """Encoded, in the order of the request."""
+    fields: dict[str, str]
+
+
+class _InMemory(MultiPartParser):
+    """The form parser without temporary files: bodies are bounded, and a disk may be read-only."""
+
+    spool_max_size = 1 << 40
+
+
+async def read_form(request: Request, settings: Settings) -> Form:
+    """Read a multipart body: fields `file` or `files`, one or many, and any fields of text.
+
+    Raises:
+        RequestError: it is too large, no form, or has text for a file.
+    """
+    limited = bounded(request, settings)
+    try:
+        form = await _InMemory(limited.headers, limited.stream()).parse()
+    except MultiPartException as error:
+        raise MalformedError(f"the multipart body can't be read: {error.message}") from None
+    try:
+        images, fields = [], {}
+        for name, value in form.multi_items():
+            if isinstance(value, UploadFile):
+                images += [await value.read()] if name in FILE_FIELDS else []
+            elif name in FILE_FIELDS:
+                raise MalformedError("the field file holds text: send it as a file, with a filename")
+            else:
+                fields[name] = value
+        return Form(images, fields)
+    finally:
+        await form.close()

@@ -1,0 +1,95 @@
+"""What every door asks: images in, probabilities out, within the limits. The doors only translate."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contracts.bundle import ModelBundle
+from imaging import ImageError
+from serving.errors import BadImageError, MalformedError, TooManyImagesError
+from serving.loading import Loading, Served
+from serving.pixels import require_few_pixels
+from serving.settings import Settings
+
+
+class Classified(NamedTuple):
+    """The answer to a request's images."""
+
+    model: Served
+    """Who answered: a reload may have put another one in its place meanwhile."""
+    probabilities: NDArray[np.float32]
+    """float32 [images, classes], each row summing to 1."""
+
+    @property
+    def bundle(self) -> ModelBundle:
+        """The bundle that answered; `class_names` are in the order of the columns."""
+        return self.model.bundle
+
+
+class Service:
+    """The served model behind its limits."""
+
+    def __init__(self, settings: Settings, loading: Loading) -> None:
+        self.settings = settings
+        self.loading = loading
+
+    @property
+    def model(self) -> Served:
+        """What is served now.
+
+        Raises:
+            NotReadyError: nothing yet.
+        """
+        return self.loading.served
+
+    def require_room(self) -> None:
+        """Refuse a request before its body is read, where it couldn't be answered.
+
+        Raises:
+            NotReadyError: nothing is served yet.
+            QueueFullError: too many images wait.
+        """
+        self.model.lane.require_room()
+
+    async def classify(self, images: Sequence[bytes]) -> Classified:
+        """Classify encoded images.
+
+        Raises:
+            RequestError: there are none, too many, too large ones, bad ones, or there is no room; of several
+                images the message names the bad one by its index from 0.
+        """
+        self._check_count(len(images))
+        require_few_pixels(images, self.settings.max_request_pixels)
+        model = self.model
+
+        def work(index: int) -> NDArray[np.float32]:
+            try:
+                return model.predictor.probabilities(images[index])
+            except ImageError as error:
+                name = f"image {index}: " if len(images) > 1 else ""
+                raise BadImageError(f"{name}{error}") from None
+
+        return Classified(model, np.stack(await model.lane.map(work, range(len(images)))))
+
+    async def classify_pixels(self, pixels: NDArray[np.uint8]) -> Classified:
+        """Classify images that are the network's input already: uint8 RGB [images, size, size, 3].
+
+        Raises:
+            RequestError: the shape is another, there are none or too many, or there is no room.
+        """
+        model = self.model
+        size = model.bundle.image.size
+        if pixels.shape[1:] != (size, size, 3):
+            raise MalformedError(f"expected pixels of shape [n, {size}, {size}, 3], got {list(pixels.shape)}")
+        self._check_count(len(pixels))
+        return Classified(model, np.stack(await model.lane.map(model.predictor.runtime, list(pixels))))
+
+    def _check_count(self, images: int) -> None:
+        if not images:
+            raise MalformedError("the request holds no image")
+        if images > self.settings.max_images:
+            raise TooManyImagesError(
+                f"at most {self.settings.max_images} images a request, got {images}: send them in parts"
+            )

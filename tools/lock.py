@@ -20,7 +20,7 @@ PIPENV_FOLDER = ROOT / ".pipenv/bin"
 OLDEST = "3.11"
 """The oldest Python that Chrysalis runs on: what resolves there carries markers for the newer ones."""
 
-ALONE = {ROOT / "benchmarks/peers/Pipfile"}
+ALONE = {ROOT / "benchmarks/peers/Pipfile", ROOT / "benchmarks/serving_peers/Pipfile"}
 
 Lock = dict[str, dict[str, Any]]
 

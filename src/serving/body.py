@@ -4,7 +4,7 @@ import base64
 import json
 from typing import Any
 
-from fastapi import Request
+from starlette.requests import Request
 from starlette.types import Message
 
 from serving.errors import BodyTooLargeError, MalformedError

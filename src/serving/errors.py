@@ -3,13 +3,13 @@
 Every error's body is `{"error": "…"}`; the message says what was expected, what came and what to do.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
+from typing import Any
 
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
 
 
 class RequestError(Exception):
@@ -70,14 +70,6 @@ RETRY_AFTER_S = 1
 """What a 503 asks a client to wait; a full queue is worked off in about that time."""
 
 
-def handle_errors(app: FastAPI) -> None:
-    """Make every failure of `app` an answer with `{"error": "…"}`."""
-    app.add_exception_handler(RequestError, _request_error)
-    app.add_exception_handler(HTTPException, _http_exception)
-    app.add_exception_handler(ClientDisconnect, _gone)
-    app.add_exception_handler(Exception, _unforeseen)
-
-
 def error_response(error: RequestError) -> Response:
     """The answer to a request that failed with `error`."""
     status = STATUS[type(error)]
@@ -105,3 +97,14 @@ async def _gone(_: Request, __: Exception) -> Response:
 async def _unforeseen(_: Request, __: Exception) -> Response:
     # The server's log gets the traceback (uvicorn); the client nothing of it.
     return JSONResponse({"error": "the server failed at this request; its log says why"}, 500)
+
+
+HANDLERS: Mapping[Any, Callable[[Request, Exception], Awaitable[Response]]] = MappingProxyType(
+    {
+        RequestError: _request_error,
+        HTTPException: _http_exception,
+        ClientDisconnect: _gone,
+        Exception: _unforeseen,
+    }
+)
+"""Of an application: every failure becomes an answer with `{"error": "…"}`."""

@@ -1,15 +1,15 @@
 """The doors: what each path takes and answers. One module for each kind of client, over one `Service`."""
 
-from fastapi import APIRouter
+from starlette.routing import Route
 
 from serving.doors.health import make_health_doors
 from serving.doors.predict import make_predict_doors
 from serving.service import Service
 
 
-def make_doors(service: Service) -> APIRouter:
+def make_doors(service: Service) -> list[Route]:
     """Lay the routes of a server; of two with the same path the first counts."""
-    doors = APIRouter()
-    for make in (make_health_doors, make_predict_doors):
-        doors.include_router(make(service))
-    return doors
+    return [
+        *make_health_doors(service),
+        *make_predict_doors(service),
+    ]

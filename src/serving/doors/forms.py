@@ -2,9 +2,9 @@
 
 from typing import Final, NamedTuple
 
-from fastapi import Request
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
 
 from serving.body import bounded
 from serving.errors import MalformedError

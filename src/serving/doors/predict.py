@@ -7,8 +7,9 @@ the base64 itself. Both answer `{"predictions": […]}`, see `answers`.
 
 from typing import Any, NamedTuple
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from serving.body import decode_base64, read_json
 from serving.doors.answers import describe
@@ -26,9 +27,8 @@ class Asked(NamedTuple):
     parameters: Parameters
 
 
-def make_predict_doors(service: Service) -> APIRouter:
+def make_predict_doors(service: Service) -> list[Route]:
     """Lay `/predict` and Vertex AI's route."""
-    doors = APIRouter()
 
     async def predict(request: Request) -> Response:
         service.require_room()  # a body that couldn't be answered isn't read
@@ -36,9 +36,8 @@ def make_predict_doors(service: Service) -> APIRouter:
         classified = await service.classify(asked.images)
         return JSONResponse({"predictions": describe(classified, asked.parameters)})
 
-    for path in sorted({service.settings.vertex_predict_route, "/predict"}):
-        doors.add_api_route(path, predict, methods=["POST"])
-    return doors
+    paths = dict.fromkeys([service.settings.vertex_predict_route, "/predict"])
+    return [Route(path, predict, methods=["POST"]) for path in paths]
 
 
 async def _read(request: Request, settings: Settings) -> Asked:

@@ -176,19 +176,20 @@ test: $(SETUP) ## every test that needs no container engine and no GPU
 test-containers: $(SETUP) ## build every image and run the chain in them
 	@.venv/bin/pytest -m containers $(ARGS)
 
-# What we are measured against: an environment of its own, in benchmarks/peers/.venv.
+# What we are measured against: environments of their own, benchmarks/peers/.venv and benchmarks/serving_peers/.venv.
 PEERS := benchmarks/peers/.venv/.synced
-$(PEERS): benchmarks/peers/Pipfile.lock $(SETUP)
-	@test -x benchmarks/peers/.venv/bin/python || .venv/bin/python -m venv benchmarks/peers/.venv
-	@echo "setting up benchmarks/peers/.venv: some minutes, once"
-	@PIPENV_PIPFILE=$$PWD/benchmarks/peers/Pipfile $(PIPENV) sync --quiet
+SERVING_PEERS := benchmarks/serving_peers/.venv/.synced
+$(PEERS) $(SERVING_PEERS): benchmarks/%/.venv/.synced: benchmarks/%/Pipfile.lock $(SETUP)
+	@test -x $(@D)/bin/python || .venv/bin/python -m venv $(@D)
+	@echo "setting up $(@D): some minutes, once"
+	@PIPENV_PIPFILE=$$PWD/benchmarks/$*/Pipfile $(PIPENV) sync --quiet
 	@touch $@
 
 PHOTOS ?= $(wildcard ../shared/data/photos-400.zip)
 SMALL ?= $(wildcard ../shared/data/cifar10-6k.zip)
 WEIGHTS ?= $(wildcard ../shared/data/weights/mobilenet_2_5_224_tf_no_top.h5)
-.PHONY: bench bench-data bench-kills bench-train bench-train-kills bench-labels
-bench: bench-data bench-kills bench-train bench-train-kills bench-labels ## every benchmark
+.PHONY: bench bench-data bench-kills bench-train bench-train-kills bench-labels bench-serving
+bench: bench-data bench-kills bench-train bench-train-kills bench-labels bench-serving ## every benchmark
 bench-data: $(PEERS) ## measure the data stages against their peers: reports/benchmarks/data.md
 	@$(PY) -m benchmarks.bench_data $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(SMALL),--small "$(SMALL)") $(ARGS)
 bench-kills: $(SETUP) ## kill the data stages 200 times, run them again and compare: reports/benchmarks/kills.md
@@ -199,6 +200,8 @@ bench-train-kills: $(SETUP) ## stop trainings 20 times, start them again and com
 	@PYTHONPATH=src:. .venv/bin/python -m benchmarks.train_kills $(ARGS)
 bench-labels: $(SETUP) ## change labels of the digits, and count those that are found: reports/benchmarks/label_errors.md
 	@$(PY) -m benchmarks.bench_labels $(ARGS)
+bench-serving: $(SERVING_PEERS) ## measure the server against its peers: reports/benchmarks/serving.md
+	@$(PY) -m benchmarks.bench_serving $(if $(PHOTOS),--photos "$(PHOTOS)") $(ARGS)
 
 lock: $(SETUP) ## resolve every Pipfile anew
 	@.venv/bin/python tools/lock.py

@@ -46,8 +46,17 @@ async def read_json(request: Request, settings: Settings) -> Any:
     Raises:
         RequestError: it is too large, or no JSON.
     """
+    return parse_json(await read_body(request, settings))
+
+
+def parse_json(body: bytes) -> Any:
+    """Parse JSON.
+
+    Raises:
+        MalformedError: it is none.
+    """
     try:
-        return json.loads(await read_body(request, settings))
+        return json.loads(body)
     except (ValueError, RecursionError) as error:
         raise MalformedError(f"the body is no JSON: {error}") from None
 

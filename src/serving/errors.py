@@ -20,6 +20,10 @@ class MalformedError(RequestError):
     """The body isn't of the form that the door takes."""
 
 
+class NotFoundHereError(RequestError):
+    """What the request names isn't there: a model, a version of it, a file."""
+
+
 class MediaTypeError(RequestError):
     """The body's content type is none that the door takes."""
 
@@ -55,6 +59,7 @@ class StoppingError(RequestError):
 STATUS: Mapping[type[RequestError], int] = MappingProxyType(
     {
         MalformedError: 400,
+        NotFoundHereError: 404,
         BodyTooLargeError: 413,
         TooManyImagesError: 413,
         TooManyPixelsError: 413,

@@ -53,6 +53,19 @@ class Service:
         """
         self.model.lane.require_room()
 
+    def require_few(self, images: int) -> None:
+        """Refuse a request by the number of its images, before work is done for them.
+
+        Raises:
+            RequestError: there are none, or too many.
+        """
+        if not images:
+            raise MalformedError("the request holds no image")
+        if images > self.settings.max_images:
+            raise TooManyImagesError(
+                f"at most {self.settings.max_images} images a request, got {images}: send them in parts"
+            )
+
     async def classify(self, images: Sequence[bytes]) -> Classified:
         """Classify encoded images.
 
@@ -60,7 +73,7 @@ class Service:
             RequestError: there are none, too many, too large ones, bad ones, or there is no room; of several
                 images the message names the bad one by its index from 0.
         """
-        self._check_count(len(images))
+        self.require_few(len(images))
         require_few_pixels(images, self.settings.max_request_pixels)
         model = self.model
 
@@ -83,13 +96,5 @@ class Service:
         size = model.bundle.image.size
         if pixels.shape[1:] != (size, size, 3):
             raise MalformedError(f"expected pixels of shape [n, {size}, {size}, 3], got {list(pixels.shape)}")
-        self._check_count(len(pixels))
+        self.require_few(len(pixels))
         return Classified(model, np.stack(await model.lane.map(model.predictor.runtime, list(pixels))))
-
-    def _check_count(self, images: int) -> None:
-        if not images:
-            raise MalformedError("the request holds no image")
-        if images > self.settings.max_images:
-            raise TooManyImagesError(
-                f"at most {self.settings.max_images} images a request, got {images}: send them in parts"
-            )

@@ -2,6 +2,7 @@
 
 from starlette.routing import Route
 
+from serving.doors.docs import make_docs_doors
 from serving.doors.health import make_health_doors
 from serving.doors.predict import make_predict_doors
 from serving.service import Service
@@ -12,4 +13,5 @@ def make_doors(service: Service) -> list[Route]:
     return [
         *make_health_doors(service),
         *make_predict_doors(service),
+        *make_docs_doors(service),
     ]

@@ -20,7 +20,7 @@ from contracts import storage
 from contracts.errors import InputError
 from contracts.hyperparam_yaml import Older, older_block
 from contracts.search_parameter import Parameter, Spec
-from contracts.search_yaml import read_yaml
+from contracts.strict_yaml import read_yaml
 
 Goal = Literal["MAXIMIZE", "MINIMIZE"]
 

@@ -206,6 +206,11 @@ class Execution(BaseModel):
         description="Judge the best weights on the test split and export them; --no-export leaves that to "
         "the same command later.",
     )
+    class_info: str | None = Field(
+        default=None,
+        description="A class_info.yaml, or its URI, with a short text and link for classes: it goes into the "
+        "bundle, and the server's page shows it.",
+    )
     cache: str | None = Field(
         default=None,
         description="Folder for what is read more than once: a bucket's shards, features that don't fit into "

@@ -17,6 +17,7 @@ import keras
 from contracts import bundle as names
 from contracts import storage
 from contracts.bundle import BundleFile, Calibration, Golden, LiteRT, ModelBundle
+from contracts.class_info import CLASS_INFO, read_class_info
 from contracts.console import log
 from contracts.dataset import Split
 from models.trainer.evaluation.judgement import Judgement
@@ -76,6 +77,9 @@ def export_bundle(
     litert, golden = _write_models(exported, staging, run, calibration.temperature, shards)
     log("writing the report and the model card")
     _write_labels(staging / names.LABELS, run.index.class_names)
+    if run.class_info:
+        content = read_class_info(run.class_info, run.index.class_names)
+        (staging / CLASS_INFO).write_bytes(content)
     report = staging / names.REPORT
     write_report(report, run, judgement, shards, network=exported, label_errors=label_errors)
     card = staging / names.MODEL_CARD

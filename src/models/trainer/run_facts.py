@@ -31,6 +31,9 @@ class RunFacts:
     wandb_run: str | None = None
     """The W&B run's id; None: W&B was off."""
 
+    class_info: str | None = None
+    """A path or URI of what is told of the classes, which goes into the bundle; None: nothing."""
+
     image_spec: ImageSpec | None = None
     """How bytes become its input, where that doesn't follow from these records: it was trained on others."""
 

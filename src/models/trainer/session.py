@@ -140,6 +140,7 @@ class Session:
             command=command,
             output=output_uri,
             history=reached.history,
+            class_info=self._execution.class_info,
             wandb_run=self._run.id if any(isinstance(tracker, WandbRun) for tracker in trackers) else None,
         )
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from contracts import storage
 from contracts.bundle import ModelBundle
+from contracts.class_info import read_class_info
 from contracts.console import log
 from contracts.dataset import ShardIndex
 from contracts.errors import InputError
@@ -58,6 +59,8 @@ def train_and_evaluate(
     design = architecture.design(options)
     image_size = choose_image_size(config, index, design)
     wandb_mode(execution.wandb)
+    if execution.class_info:
+        read_class_info(execution.class_info, index.class_names)
     config = settled(config, execution, cluster, index, devices)
     settings = config.model_dump(mode="json") | options.model_dump(mode="json")
     name = storage.last_part(output_uri)

@@ -14,6 +14,7 @@ import pytest
 from benchmarks.training_runs import CLOCK, left, progress, states
 from contracts import storage
 from contracts.bundle import ModelBundle, open_bundle
+from contracts.class_info import CLASS_INFO, ClassInfo, class_info_of
 from contracts.dataset import ShardIndex
 from contracts.errors import InputError, StageError
 from models.trainer.architecture import Architecture
@@ -59,6 +60,20 @@ def test_a_run_leaves_everything(train: Train, tmp_path: Path) -> None:
     exported = keras.saving.load_model(output / "model.keras")
     for mine, theirs in zip(exported.get_weights(), _weights(best.network), strict=True):
         np.testing.assert_array_equal(mine, theirs)
+
+
+def test_what_is_told_of_the_classes_is_checked_first_and_becomes_part_of_the_bundle(
+    train: Train, tmp_path: Path
+) -> None:
+    told = tmp_path / "told.yaml"
+    told.write_text("purple: {text: A colour.}")
+    with pytest.raises(InputError, match=r"told\.yaml tells of the class purple"):
+        train(tmp_path / "run", epochs=1, class_info=str(told))
+    assert not (tmp_path / "run").exists()
+    told.write_text("red: {text: A colour.}")
+    bundle = train(tmp_path / "run", epochs=1, class_info=str(told))
+    assert CLASS_INFO in bundle.files
+    assert class_info_of(str(tmp_path / "run"), bundle) == {"red": ClassInfo(text="A colour.")}
 
 
 def _weights(values: Any) -> list[Any]:

@@ -1,4 +1,4 @@
-"""YAML as people write a search space: a key that is given twice is a mistake, not the last one's value."""
+"""YAML as people write it by hand: a key that is given twice is a mistake, not the last one's value."""
 
 from collections.abc import Hashable
 from typing import Any
@@ -8,7 +8,7 @@ import yaml
 from contracts.errors import InputError
 
 
-class _Loader(yaml.SafeLoader):
+class _Unique(yaml.constructor.BaseConstructor):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen = set[tuple[str, str]]()
         for key, _ in node.value:
@@ -22,14 +22,27 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def read_yaml(text: bytes, uri: str) -> Any:
+class _Loader(_Unique, yaml.SafeLoader):
+    pass
+
+
+class _TextLoader(_Unique, yaml.BaseLoader):
+    pass
+
+
+def read_yaml(text: bytes, uri: str, *, as_text: bool = False) -> Any:
     """What a file says; `uri` is for the message where it is bad.
+
+    Args:
+        text: the file's content.
+        uri: where it came from.
+        as_text: leave every value and key the string that stands there: `no` is `"no"`, and `007` is `"007"`.
 
     Raises:
         InputError: it isn't YAML, or says a thing twice.
     """
     try:
-        return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
+        return yaml.load(text, _TextLoader if as_text else _Loader)  # noqa: S506 - both are safe
     except RecursionError:
         raise InputError(f"{uri} is nested too deeply") from None
     except (yaml.YAMLError, ValueError) as error:  # a ValueError: a date that there isn't

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+import requests
 import schemathesis
 from starlette.routing import Route
 
@@ -43,3 +44,34 @@ def test_the_document_is_valid_and_served(server):
     answer = server.get("/openapi.json")
     assert answer.status == 200
     schemathesis.openapi.from_dict(answer.content).validate()
+
+
+@pytest.mark.parametrize("path", ["/docs", "/docs/init.js", "/docs/swagger-ui.css"])
+def test_the_page_is_sent_again_only_when_it_changed(server, path):
+    tag = server.get(path).headers["etag"]
+    again = requests.get(server.url + path, headers={"if-none-match": tag}, timeout=30)
+    assert (again.status_code, again.content) == (304, b"")
+
+
+@pytest.mark.browser
+def test_a_door_can_be_tried_out_on_the_page(browser, server, picture):
+    page = browser.new_page()
+    complaints = []
+    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: complaints.append(request.url) if elsewhere(request.url) else None)
+
+    def elsewhere(url):
+        return not url.startswith((server.url, "data:"))
+
+    page.goto(f"{server.url}/docs")
+    door = page.locator("#operations-Predict-predict")
+    door.locator(".opblock-summary-control").click()
+    photo = {"name": "rose.png", "mimeType": "image/png", "buffer": picture("red")}
+    door.locator("input[type=file]").first.set_input_files(photo)
+    door.get_by_role("button", name="Execute").click()
+    answer = door.locator(".live-responses-table .response").first
+    answer.get_by_text("200", exact=True).wait_for()
+    assert '"class": "red"' in answer.inner_text()
+    page.close()
+    assert complaints == []

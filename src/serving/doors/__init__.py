@@ -4,7 +4,9 @@ from starlette.routing import Route
 
 from serving.doors.docs import make_docs_doors
 from serving.doors.health import make_health_doors
+from serving.doors.open_inference import make_open_inference_doors
 from serving.doors.predict import make_predict_doors
+from serving.doors.tf_serving import make_tf_serving_doors
 from serving.service import Service
 
 
@@ -13,5 +15,7 @@ def make_doors(service: Service) -> list[Route]:
     return [
         *make_health_doors(service),
         *make_predict_doors(service),
+        *make_tf_serving_doors(service),
+        *make_open_inference_doors(service),
         *make_docs_doors(service),
     ]

@@ -2,43 +2,50 @@
 
 import errno
 import os
+import signal
 import socket
+import sys
+from collections.abc import Callable
 from typing import Annotated, Final
 
 import typer
 import uvicorn
 
-from contracts.bundle import ModelBundle
 from contracts.console import Terminated, log, run_app
 from contracts.errors import InputError, StageError
 from serving.app import create_app
 from serving.loading import Loading
 from serving.logs import configure_logs
+from serving.options import variables, with_settings
 from serving.predictor import load_predictor
-from serving.runtimes import RuntimeName
 from serving.settings import Settings
+from serving.source import read_bundle
 
 GRACE_S: Final = 8
 """How long requests under way may take to end after SIGTERM; Cloud Run and Docker kill after 10 seconds."""
 
-EXAMPLES = """\b
+EXAMPLES = f"""\b
 Examples:
   python -m serving --model data/models/digits/vgg16
+  python -m serving --model data/models/digits/champion.json --require-blessed
   python -m serving --model gs://bucket/models/flowers/xception --host 0.0.0.0 --port 80
   curl -F file=@photo.jpg http://127.0.0.1:8080/predict
+
+What the model's folder or champion.json names is loaded again, and takes over without a request lost, at
+SIGHUP or POST /reload.
+
+\b
+Further settings, by their variables:
+{variables()}
 """
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 @app.command(epilog=EXAMPLES)
+@with_settings
 def serve_cli(
-    model: Annotated[
-        str,
-        typer.Option(
-            envvar=["CHRYSALIS_MODEL", "AIP_STORAGE_URI"], help="Bundle: a folder or gs://bucket/prefix."
-        ),
-    ],
+    settings: Settings,
     host: Annotated[
         str,
         typer.Option(envvar="CHRYSALIS_HOST", help="Address to listen on; 0.0.0.0 for every interface."),
@@ -49,28 +56,15 @@ def serve_cli(
             envvar=["CHRYSALIS_PORT", "AIP_HTTP_PORT", "PORT"], min=0, max=65535, help="0 takes a free one."
         ),
     ] = 8080,
-    runtime: Annotated[
-        RuntimeName,
-        typer.Option(envvar="CHRYSALIS_RUNTIME", help="auto: LiteRT where it is installed, else TensorFlow."),
-    ] = RuntimeName.AUTO,
-    require_blessed: Annotated[
-        bool,
-        typer.Option(
-            "--require-blessed",
-            envvar="CHRYSALIS_REQUIRE_BLESSED",
-            help="Refuse a bundle that python -m models.trainer.gate didn't bless.",
-        ),
-    ] = False,
     check: Annotated[
         bool, typer.Option("--check", help="Only load the model and replay its golden images.")
     ] = False,
 ) -> None:
-    """Serve a trained model: a web page at /, POST /predict, and Vertex AI's routes.
+    """Serve a trained model: a web page at /, POST /predict, and the routes of other model servers.
 
     /healthz answers as soon as the server runs; /readyz once the model is loaded and has given the
     same probabilities for the bundle's golden images as at its export.
     """
-    settings = Settings.from_environment(model, runtime, os.environ, require_blessed=require_blessed)
     if check:
         load_predictor(settings.model, settings.runtime, require_blessed=settings.require_blessed)
         log("fit to be served", model=settings.model)
@@ -85,10 +79,9 @@ def serve(settings: Settings, host: str, port: int) -> None:
         InputError: there is no such bundle, it isn't blessed and must be, or the address is taken.
         StageError: the model can't be loaded, or fails its golden replay.
     """
-    bundle = ModelBundle.read(settings.model)  # a wrong name shows before anything listens
-    if settings.require_blessed:
-        bundle.check_blessed(settings.model)
-    configure_logs(quiet={"/healthz", "/readyz", settings.vertex_health_route})
+    # A wrong name shows before anything listens.
+    read_bundle(settings.model, require_blessed=settings.require_blessed)
+    configure_logs()
     loading = Loading(settings, on_failure=lambda: setattr(server, "should_exit", True))
     server = uvicorn.Server(
         uvicorn.Config(
@@ -98,6 +91,7 @@ def serve(settings: Settings, host: str, port: int) -> None:
             server_header=False,
         )
     )
+    signal.signal(signal.SIGHUP, _reload_or_end(server, loading))
     with listen(host, port) as listener:
         log("listening", url=f"http://{host}:{listener.getsockname()[1]}", model=settings.model)
         try:
@@ -108,6 +102,19 @@ def serve(settings: Settings, host: str, port: int) -> None:
         raise loading.error
     if not server.started:
         raise StageError("the server didn't start; its log says why")
+
+
+def _reload_or_end(server: uvicorn.Server, loading: Loading) -> Callable[..., None]:
+    """The handler of SIGHUP: reload; but end where it tells that our terminal was closed."""
+    at_terminal = sys.stderr.isatty()
+
+    def handle(*_: object) -> None:
+        if at_terminal and not sys.stderr.isatty():
+            server.should_exit = True
+        else:
+            loading.reload_soon()
+
+    return handle
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -11,6 +11,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
+from serving.exchange import current
+
 
 class RequestError(Exception):
     """The server works, but this request gets no prediction."""
@@ -44,6 +46,18 @@ class BadImageError(RequestError):
     """An image of the request can't be used: no image, truncated, too many pixels."""
 
 
+class ForbiddenError(RequestError):
+    """What the request names isn't for it: a bucket that isn't allowed here, or that doesn't open."""
+
+
+class ObjectTooLargeError(RequestError):
+    """An object that the request names has more bytes than the limit."""
+
+
+class BucketUnreachableError(RequestError):
+    """A bucket doesn't answer, or not in time."""
+
+
 class QueueFullError(RequestError):
     """More images wait than would be answered in reasonable time."""
 
@@ -52,34 +66,71 @@ class NotReadyError(RequestError):
     """The model isn't loaded yet."""
 
 
+class ReloadError(RequestError):
+    """Another model was to be put in service, and can't be loaded."""
+
+
 class StoppingError(RequestError):
     """The server ends before it could answer."""
+
+
+class LateError(RequestError):
+    """The answer would come later than the limit."""
+
+
+class BuffersFullError(RequestError):
+    """The bodies of all requests together have more bytes than the limit."""
+
+
+class SlowBodyError(RequestError):
+    """The body didn't come in time."""
+
+
+class UnauthorizedError(RequestError):
+    """The request brings no key, or another one."""
 
 
 STATUS: Mapping[type[RequestError], int] = MappingProxyType(
     {
         MalformedError: 400,
+        UnauthorizedError: 401,
+        ForbiddenError: 403,
         NotFoundHereError: 404,
+        SlowBodyError: 408,
+        ReloadError: 409,
         BodyTooLargeError: 413,
+        ObjectTooLargeError: 413,
         TooManyImagesError: 413,
         TooManyPixelsError: 413,
         MediaTypeError: 415,
         BadImageError: 422,
+        BucketUnreachableError: 503,
         QueueFullError: 503,
         NotReadyError: 503,
         StoppingError: 503,
+        LateError: 503,
+        BuffersFullError: 503,
     }
 )
 
-RETRY_AFTER_S = 1
-"""What a 503 asks a client to wait; a full queue is worked off in about that time."""
+HEADERS: Mapping[int, Mapping[str, str]] = MappingProxyType(
+    {
+        401: {"www-authenticate": "Bearer"},
+        408: {"connection": "close"},  # what still comes of the body is no request
+        503: {"retry-after": "1"},  # a full queue is worked off in about that time
+    }
+)
+"""What an error's answer says in its headers, by its status."""
 
 
 def error_response(error: RequestError) -> Response:
     """The answer to a request that failed with `error`."""
     status = STATUS[type(error)]
-    headers = {"retry-after": str(RETRY_AFTER_S)} if status == 503 else None
-    return JSONResponse({"error": str(error)}, status, headers)
+    # A message may quote half a surrogate pair, which JSON can name and UTF-8 can't hold.
+    text = str(error).encode("utf-8", "replace").decode()
+    exchange = current()
+    exchange.error, exchange.reason = text, type(error).__name__.removesuffix("Error")
+    return JSONResponse({"error": text}, status, HEADERS.get(status))
 
 
 async def _request_error(_: Request, error: Exception) -> Response:
@@ -99,17 +150,12 @@ async def _gone(_: Request, __: Exception) -> Response:
     return Response(status_code=400)
 
 
-async def _unforeseen(_: Request, __: Exception) -> Response:
-    # The server's log gets the traceback (uvicorn); the client nothing of it.
-    return JSONResponse({"error": "the server failed at this request; its log says why"}, 500)
-
-
 HANDLERS: Mapping[Any, Callable[[Request, Exception], Awaitable[Response]]] = MappingProxyType(
     {
         RequestError: _request_error,
         HTTPException: _http_exception,
         ClientDisconnect: _gone,
-        Exception: _unforeseen,
     }
 )
-"""Of an application: every failure becomes an answer with `{"error": "…"}`."""
+"""Of an application: every failure becomes an answer with `{"error": "…"}`; of the unforeseen ones see
+`exchange`."""

@@ -1,4 +1,7 @@
-"""The model on its way: it loads in the background, so that the server lives before it is ready."""
+"""The model on its way: it loads in the background, so that the server lives before it is ready.
+
+So does the one that takes its place later: requests are answered meanwhile.
+"""
 
 import asyncio
 import threading
@@ -6,13 +9,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC
+from typing import NamedTuple, TypeVar
 
 from contracts.bundle import ModelBundle
 from contracts.console import log
-from serving.errors import NotReadyError
+from serving.errors import NotReadyError, ReloadError
 from serving.predictor import Predictor, load_predictor
 from serving.queueing import Lane
 from serving.settings import Settings
+from serving.source import read_bundle
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -21,6 +28,8 @@ class Served:
 
     predictor: Predictor
     lane: Lane
+    name: str
+    """By which clients ask for it."""
 
     @property
     def bundle(self) -> ModelBundle:
@@ -28,37 +37,45 @@ class Served:
         return self.predictor.bundle
 
     @property
-    def name(self) -> str:
-        """By which clients ask for it."""
-        return self.bundle.name
-
-    @property
     def version(self) -> int:
         """When it was made, as YYYYMMDDHHMMSS in UTC: TensorFlow Serving's versions are whole numbers."""
         return int(f"{self.bundle.created_at.astimezone(UTC):%Y%m%d%H%M%S}")
 
+    def retire(self) -> None:
+        """Answer what was asked so far, and then free the memory; nobody may ask it anything more."""
+
+        def close() -> None:
+            self.lane.close(drop=False)
+            self.predictor.runtime.close()
+
+        threading.Thread(target=close, name="retire", daemon=True).start()
+
+    def stop(self) -> None:
+        """Drop what waits, and let what is under way end."""
+        self.lane.close(drop=True)
+        self.predictor.runtime.close()
+
+
+class Reloaded(NamedTuple):
+    """What a reload led to."""
+
+    served: Served
+    changed: bool
+    """False: the model in service is the one that was asked for."""
+
 
 class Loading:
-    """Holds the model once there is one."""
+    """Holds the model once there is one. Used from one event loop."""
 
     def __init__(self, settings: Settings, on_failure: Callable[[], None] = lambda: None) -> None:
         self.error: Exception | None = None
-        """Why the model can't be served; `on_failure` was called then."""
+        """Why there is no model to serve; `on_failure` was called then."""
         self._settings = settings
         self._on_failure = on_failure
         self._served: Served | None = None
-
-    def start(self) -> None:
-        """Begin, from within the event loop."""
-        # A daemon, so that a server that is told to stop needn't wait for a download.
-        threading.Thread(
-            target=self._load, args=[asyncio.get_running_loop()], name="load", daemon=True
-        ).start()
-
-    def stop(self) -> None:
-        """Close the model's lane, if there is one."""
-        if self._served:
-            self._served.lane.close()
+        self._one_at_a_time = asyncio.Lock()
+        self._tasks: set[asyncio.Task[Reloaded]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def served(self) -> Served:
@@ -71,27 +88,117 @@ class Loading:
             raise NotReadyError("the model is still loading: ask /readyz, and try again when it answers 200")
         return self._served
 
-    def _load(self, loop: asyncio.AbstractEventLoop) -> None:
-        started = time.monotonic()
-        try:
-            predictor = load_predictor(
-                self._settings.model,
-                self._settings.runtime,
-                self._settings.max_pixels,
-                require_blessed=self._settings.require_blessed,
-            )
-        except Exception as error:  # noqa: BLE001 - whoever runs the server raises it again
-            self.error = error
-            self._on_failure()
-            return
+    def start(self) -> None:
+        """Begin, from within the event loop."""
+        self._loop = asyncio.get_running_loop()
+        self._begin().add_done_callback(self._tell_of_failure)
+
+    async def reload(self) -> Reloaded:
+        """Put the model in service that `--model` leads to now, unless it is; the old one answers meanwhile.
+
+        What was begun goes on when the caller leaves. Several go on one after the other.
+
+        Raises:
+            ReloadError: it can't be loaded; the old one stays.
+        """
+        return await asyncio.shield(self._begin())
+
+    def reload_soon(self) -> None:
+        """Reload, and leave the outcome to the log; for a signal's handler."""
+        if self._loop:
+            self._loop.call_soon_threadsafe(self._begin)
+
+    def stop(self) -> None:
+        """Give up what loads, and close the model's lane, if there is one."""
+        for task in self._tasks:
+            task.cancel()
+        self._loop = None
+        if self._served:
+            self._served.stop()
+
+    def _begin(self) -> "asyncio.Task[Reloaded]":
+        task = asyncio.create_task(self._replace())
+        self._tasks.add(task)  # the loop itself wouldn't hold it
+        task.add_done_callback(self._end)
+        return task
+
+    def _end(self, task: "asyncio.Task[Reloaded]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # it was told in the log, where nobody waits for it
+
+    async def _replace(self) -> Reloaded:
+        async with self._one_at_a_time:
+            started = time.monotonic()
+            old = self._served
+            try:
+                bundle = await in_daemon(self._find)
+                if old and bundle.digest == old.bundle.digest:
+                    return Reloaded(old, changed=False)
+                predictor = await in_daemon(self._load_predictor)
+            except Exception as error:
+                if old is None:
+                    raise
+                log("reload failed", reason=str(error), error=type(error).__name__, still=old.name)
+                raise ReloadError(f"{error}; {old.name} ({old.version}) stays in service") from error
+            new = self._served = self._serve(predictor)
+            if old:
+                old.retire()
         log(
             "ready",
-            model=predictor.bundle.name,
+            model=new.name,
+            version=new.version,
             runtime=str(predictor.runtime.name),
-            golden=len(predictor.bundle.golden),
+            golden=len(new.bundle.golden),
             seconds=round(time.monotonic() - started, 2),
         )
-        loop.call_soon_threadsafe(self._open, predictor)
+        return Reloaded(new, changed=True)
 
-    def _open(self, predictor: Predictor) -> None:
-        self._served = Served(predictor, Lane(predictor.runtime.concurrency, self._settings.max_waiting))
+    def _find(self) -> ModelBundle:
+        return read_bundle(self._settings.model, require_blessed=self._settings.require_blessed)
+
+    def _load_predictor(self) -> Predictor:
+        settings = self._settings
+        return load_predictor(
+            settings.model,
+            settings.runtime,
+            settings.max_pixels,
+            require_blessed=settings.require_blessed,
+            execution=settings.execution,
+        )
+
+    def _serve(self, predictor: Predictor) -> Served:
+        lane = Lane(predictor.runtime.concurrency, self._settings.max_waiting)
+        return Served(predictor, lane, self._settings.model_name or predictor.bundle.name)
+
+    def _tell_of_failure(self, task: "asyncio.Task[Reloaded]") -> None:
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, Exception):
+            self.error = error
+            self._on_failure()
+
+
+async def in_daemon(work: Callable[[], T]) -> T:
+    """Do the work in a thread that a process which ends doesn't wait for: it may be a long download."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def settle(result: T | None, error: Exception | None) -> None:
+        if future.cancelled():
+            return
+        if error:
+            future.set_exception(error)
+        else:
+            future.set_result(result)  # type: ignore[arg-type]
+
+    def run() -> None:
+        result, error = None, None
+        try:
+            result = work()
+        except Exception as raised:  # noqa: BLE001 - whoever awaits it raises it again
+            error = raised
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(settle, result, error)
+
+    threading.Thread(target=run, name="load", daemon=True).start()
+    return await future

@@ -3,18 +3,20 @@
 It is ready only after the golden images of the bundle have come out as they did at the export.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from contracts.bundle import GOLDEN, ModelBundle, open_bundle
+from contracts.class_info import ClassInfo, class_info_of
 from contracts.errors import StageError
 from imaging import MAX_PIXELS, ImageError, prepare
-from serving.cores import usable_cores
-from serving.runtimes import Runtime, RuntimeName, load_runtime
+from serving.runtimes import ONE_AT_A_TIME, Execution, Runtime, RuntimeName, load_runtime
+from serving.source import find_source
 
 
 class Ranked(NamedTuple):
@@ -25,11 +27,19 @@ class Ranked(NamedTuple):
 
 
 class Predictor:
-    """The network with its preprocessing and its class names. Called from one thread at a time."""
+    """The network with its preprocessing and its class names; called from `runtime.concurrency` threads."""
 
-    def __init__(self, bundle: ModelBundle, runtime: Runtime, max_pixels: int = MAX_PIXELS) -> None:
+    def __init__(
+        self,
+        bundle: ModelBundle,
+        runtime: Runtime,
+        max_pixels: int = MAX_PIXELS,
+        class_info: Mapping[str, ClassInfo] = MappingProxyType({}),
+    ) -> None:
         self.bundle = bundle
         self.runtime = runtime
+        self.class_info = class_info
+        """What is told of some of the classes, by their names."""
         self._max_pixels = max_pixels
 
     def probabilities(self, data: bytes) -> NDArray[np.float32]:
@@ -56,30 +66,38 @@ def rank(probabilities: NDArray[np.float32], names: Sequence[str], top_k: int) -
 
 
 def load_predictor(
-    uri: str,
+    model: str,
     runtime: RuntimeName = RuntimeName.AUTO,
     max_pixels: int = MAX_PIXELS,
     *,
     require_blessed: bool = False,
+    execution: Execution = ONE_AT_A_TIME,
 ) -> Predictor:
     """Fetch and verify a bundle, load its network, and replay its golden images.
 
     Args:
-        uri: the bundle's folder: a path or gs://bucket/prefix.
+        model: a bundle's folder, or a champion that names one: see `serving.source`.
         runtime: what runs the network.
         max_pixels: an image with more is refused.
         require_blessed: refuse a bundle that the gate didn't bless.
+        execution: how much it does at once.
 
     Raises:
-        InputError: the bundle isn't whole, or isn't blessed and must be, or the runtime isn't installed.
+        InputError: the bundle isn't whole, isn't the champion's, isn't blessed and must be, tells of
+            classes in a form that isn't read, or the runtime isn't installed.
         StageError: the network can't be loaded, or gives other probabilities than at the export.
     """
+    source = find_source(model)
     # By name: a bundle also holds models and reports that no server needs to fetch.
-    with open_bundle(uri, wanted=[runtime.model, GOLDEN]) as (folder, bundle):
-        if require_blessed:
-            bundle.check_blessed(uri)
-        predictor = Predictor(bundle, load_runtime(runtime, folder, usable_cores()), max_pixels)
-        replay_golden(predictor, folder)
+    with open_bundle(source.uri, wanted=[runtime.model, GOLDEN]) as (folder, bundle):
+        source.check(bundle, require_blessed=require_blessed)
+        class_info = class_info_of(source.uri, bundle)
+        predictor = Predictor(bundle, load_runtime(runtime, folder, execution), max_pixels, class_info)
+        try:
+            replay_golden(predictor, folder)
+        except BaseException:
+            predictor.runtime.close()
+            raise
     return predictor
 
 

@@ -53,9 +53,9 @@ class Lane:
                 f"{self._waiting} images wait already and at most {self._capacity} may: try again shortly"
             )
 
-    def close(self) -> None:
-        """Drop what waits, and let what is under way end."""
-        self._threads.shutdown(wait=True, cancel_futures=True)
+    def close(self, *, drop: bool) -> None:
+        """Let what is under way end, and what waits too, unless it is to be dropped; wait for that."""
+        self._threads.shutdown(wait=True, cancel_futures=drop)
 
     def _submit(self, work: Callable[[Item], Result], item: Item) -> "asyncio.Future[Result]":
         self._waiting += 1

@@ -7,16 +7,14 @@ TensorFlow has one). `auto` is LiteRT where it is installed, else TensorFlow.
 from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from contracts.bundle import LITERT_MODEL, SAVED_MODEL
 from contracts.errors import InputError, StageError
-
-FLOAT_TOLERANCE: Final = 0.2
-"""The golden probabilities are the quantized `model.tflite`'s; the float SavedModel may differ so far."""
+from serving.cores import usable_cores
 
 
 class RuntimeName(StrEnum):
@@ -38,6 +36,30 @@ class RuntimeName(StrEnum):
         return SAVED_MODEL if self.resolved() is RuntimeName.TENSORFLOW else LITERT_MODEL
 
 
+class Execution(NamedTuple):
+    """How much a runtime does at once. As it stands: one image, by all cores."""
+
+    workers: int = 1
+    """Of LiteRT: images in the network at once; 0: one a core."""
+    threads: int = 0
+    """Of LiteRT: for each worker; 0: from the cores."""
+    max_batch: int = 1
+    """Of TensorFlow: images run together."""
+    max_delay_ms: float = 0
+    """Of TensorFlow: that the first image of a batch waits for others."""
+
+    def interpreters(self, cores: int) -> list[int]:
+        """The threads of each of LiteRT's interpreters, in the order in which they are taken.
+
+        The first has all cores, for whoever comes alone; the others, which run only beside it, one each.
+        """
+        workers = self.workers or max(1, cores // (self.threads or 1))
+        return [self.threads or cores] + [self.threads or 1] * (workers - 1)
+
+
+ONE_AT_A_TIME: Final = Execution()
+
+
 class Runtime(Protocol):
     """A loaded network. It may be called from `concurrency` threads at once."""
 
@@ -50,8 +72,12 @@ class Runtime(Protocol):
         """Give the probabilities of one image."""
         ...
 
+    def close(self) -> None:
+        """Free its memory; nobody calls it any more."""
+        ...
 
-def load_runtime(name: RuntimeName, folder: Path, threads: int) -> Runtime:
+
+def load_runtime(name: RuntimeName, folder: Path, execution: Execution) -> Runtime:
     """Load the network of the bundle in `folder`.
 
     Raises:
@@ -61,8 +87,12 @@ def load_runtime(name: RuntimeName, folder: Path, threads: int) -> Runtime:
     path = folder / name.model
     try:
         if name.resolved() is RuntimeName.TENSORFLOW:
-            return TensorFlowRuntime(path)
-        return LiteRTRuntime(path, threads)
+            from serving.tensorflow_runtime import TensorFlowRuntime
+
+            return TensorFlowRuntime(path, execution.max_batch, execution.max_delay_ms / 1000)
+        from serving.litert_runtime import LiteRTRuntime
+
+        return LiteRTRuntime(path, execution.interpreters(usable_cores()))
     except ImportError as error:
         raise InputError(
             f"--runtime {name} needs a package that isn't installed here ({error}): "
@@ -72,48 +102,3 @@ def load_runtime(name: RuntimeName, folder: Path, threads: int) -> Runtime:
         raise StageError(
             f"{path.name} of the bundle can't be loaded: {error}; export the model again"
         ) from error
-
-
-class LiteRTRuntime:
-    """`model.tflite` in one interpreter, with a thread for each core: the setting for the least latency."""
-
-    name = RuntimeName.LITERT
-    concurrency = 1
-    extra_tolerance = 0.0
-
-    def __init__(self, path: Path, threads: int) -> None:
-        from ai_edge_litert.interpreter import Interpreter
-
-        self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
-        self._interpreter.allocate_tensors()
-        self._input = self._interpreter.get_input_details()[0]["index"]
-        self._output = self._interpreter.get_output_details()[0]["index"]
-
-    def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Give the probabilities of one image."""
-        self._interpreter.set_tensor(self._input, pixels[np.newaxis])
-        self._interpreter.invoke()
-        output: NDArray[np.float32] = self._interpreter.get_tensor(self._output)[0]
-        return output
-
-
-class TensorFlowRuntime:
-    """The signature `pixels` of `saved_model/`; TensorFlow chooses the device and the threads itself."""
-
-    name = RuntimeName.TENSORFLOW
-    concurrency = 1
-    extra_tolerance = FLOAT_TOLERANCE
-
-    def __init__(self, path: Path) -> None:
-        import tensorflow as tf
-
-        self._model = tf.saved_model.load(str(path))  # the signature holds no reference to its variables
-        self._signature = self._model.signatures["pixels"]
-        self._input = next(iter(self._signature.structured_input_signature[1]))
-        self._tensor = tf.constant
-
-    def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Give the probabilities of one image."""
-        outputs = self._signature(**{self._input: self._tensor(pixels[np.newaxis])})
-        probabilities: NDArray[np.float32] = outputs["probabilities"].numpy()[0]
-        return probabilities

@@ -1,0 +1,102 @@
+"""`model.tflite` in several interpreters, of which each call borrows one.
+
+An interpreter holds its own copy of the weights, packed for the processor, and its own activations.
+"""
+
+import ctypes
+import heapq
+import mmap
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from serving.runtimes import RuntimeName
+
+
+class LiteRTRuntime:
+    """As many workers as there are interpreters."""
+
+    name = RuntimeName.LITERT
+    extra_tolerance = 0.0
+
+    def __init__(self, path: Path, threads: Sequence[int]) -> None:
+        """Load it.
+
+        Args:
+            path: of `model.tflite`.
+            threads: of each interpreter, in the order in which they are taken.
+        """
+        self.concurrency = len(threads)
+        self._pool = Pool([Interpreter(path, count) for count in threads])
+        release_pages(path)
+
+    def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Give the probabilities of one image; wait while all interpreters are at work."""
+        with self._pool.borrow() as interpreter:
+            return interpreter(pixels)
+
+    def close(self) -> None:
+        """Free the interpreters."""
+        self._pool = Pool([])
+
+
+class Interpreter:
+    """One interpreter, for one caller at a time."""
+
+    def __init__(self, path: Path, threads: int) -> None:
+        from ai_edge_litert.interpreter import Interpreter as LiteRTInterpreter
+
+        self._interpreter = LiteRTInterpreter(model_path=str(path), num_threads=threads)
+        self._interpreter.allocate_tensors()
+        details = self._interpreter.get_input_details()[0]
+        self._input = details["index"]
+        self._output = self._interpreter.get_output_details()[0]["index"]
+        self(np.zeros(details["shape"][1:], details["dtype"]))  # the first call sets the rest up
+
+    def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Give the probabilities of one image."""
+        self._interpreter.set_tensor(self._input, pixels[np.newaxis])
+        self._interpreter.invoke()
+        output: NDArray[np.float32] = self._interpreter.get_tensor(self._output)[0]
+        return output
+
+
+class Pool:
+    """Interpreters in the order in which they are taken: a call gets the first that is free."""
+
+    def __init__(self, interpreters: Sequence[Interpreter]) -> None:
+        self._interpreters = interpreters
+        self._free = list(range(len(interpreters)))  # a heap
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def borrow(self) -> Iterator[Interpreter]:
+        """Give one for the block; wait until there is one."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._free)
+            index = heapq.heappop(self._free)
+        try:
+            yield self._interpreters[index]
+        finally:
+            with self._changed:
+                heapq.heappush(self._free, index)
+                self._changed.notify()
+
+
+def release_pages(path: Path) -> None:
+    """Give the pages of a mapped file back to the system; it reads them again where they are still needed.
+
+    The interpreters map the file each for itself, read all of it once, and work on their packed copies.
+    """
+    with suppress(OSError, AttributeError):  # there is no such list but on Linux: the memory stays taken
+        for line in Path("/proc/self/maps").read_text().splitlines():
+            addresses, *_, name = line.split(maxsplit=5)
+            if name == str(path.resolve()):
+                start, end = (int(address, 16) for address in addresses.split("-"))
+                ctypes.CDLL(None).madvise(
+                    ctypes.c_void_p(start), ctypes.c_size_t(end - start), mmap.MADV_DONTNEED
+                )

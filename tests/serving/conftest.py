@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ import uvicorn
 from PIL import Image
 
 from serving.app import create_app
+from serving.protocol import make_config
 from serving.settings import Settings
 
 SRC = Path(__file__).parents[2] / "src"
@@ -87,7 +88,7 @@ def own_bundle(tiny_bundle: Path, tmp_path: Path) -> Path:
 
 @contextmanager
 def _in_this_process(settings: Settings) -> Iterator[Server]:
-    server = uvicorn.Server(uvicorn.Config(create_app(settings), log_config=None))
+    server = uvicorn.Server(make_config(create_app(settings), settings))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, args=[[listener]])
         thread.start()
@@ -98,6 +99,12 @@ def _in_this_process(settings: Settings) -> Iterator[Server]:
         finally:
             server.should_exit = True
             thread.join()
+
+
+@pytest.fixture(scope="session")
+def serve() -> Callable[[Settings], AbstractContextManager[Server]]:
+    """`with serve(settings) as server:` runs one in this process, ready."""
+    return _in_this_process
 
 
 @pytest.fixture(scope="session")

@@ -65,6 +65,27 @@ def read_bytes(uri: str) -> bytes:
     return _backend(uri).read_bytes(uri)
 
 
+def read_bounded(uri: str, *, max_bytes: int, timeout_s: float) -> bytes:
+    """Read a whole file for somebody who waits: no more bytes, and not much longer, than that.
+
+    An object's size is asked before anything of it is fetched, and its checksum is verified. No listing is
+    asked for, so the right to read objects is enough; a bucket that doesn't exist is a NotFoundError then.
+
+    Args:
+        uri: what to read.
+        max_bytes: of the file.
+        timeout_s: after that long nothing more is tried; a request under way may take as long again.
+
+    Raises:
+        NotFoundError: there is no such file.
+        TooLargeError: it has more bytes.
+        ForbiddenError: the credentials don't open it.
+        UnreachableError: the bucket doesn't answer in time.
+        CorruptError: the bytes don't have the object's checksum.
+    """
+    return _backend(uri).read_bounded(uri, max_bytes, timeout_s)
+
+
 def write_bytes(uri: str, data: bytes, *, if_generation_match: int | None = None) -> FileInfo:
     """Publish `data` under a final name, atomically.
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from contracts.scratch import scratch
-from contracts.storage import gcs_access, gcs_transfer, gcs_wire, local, uris
+from contracts.storage import gcs_access, gcs_bounded, gcs_transfer, gcs_wire, local, uris
 from contracts.storage.gcs_access import REQUEST, translated
 from contracts.storage.gcs_reader import RangedReader
 from contracts.storage.partials import tidy
@@ -40,6 +40,10 @@ def iter_files(folder: str) -> Iterator[FileInfo]:
 
 def read_bytes(uri: str) -> bytes:
     return gcs_transfer.read(uri)
+
+
+def read_bounded(uri: str, max_bytes: int, timeout_s: float) -> bytes:
+    return gcs_bounded.read(uri, max_bytes, timeout_s)
 
 
 def write_bytes(uri: str, data: bytes, if_generation_match: int | None) -> FileInfo:

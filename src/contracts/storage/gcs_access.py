@@ -21,7 +21,13 @@ from google.cloud.storage import Client
 from google.cloud.storage.exceptions import DataCorruption
 from google.cloud.storage.retry import DEFAULT_RETRY
 
-from contracts.storage.types import ConflictError, CorruptError, NotFoundError, UnreachableError
+from contracts.storage.types import (
+    ConflictError,
+    CorruptError,
+    ForbiddenError,
+    NotFoundError,
+    UnreachableError,
+)
 
 EMULATOR = "STORAGE_EMULATOR_HOST"
 
@@ -43,9 +49,18 @@ def bucket(name: str) -> Any:
     Raises:
         UnreachableError: it doesn't exist or doesn't answer, or there are no credentials.
     """
-    if not _BUCKET.fullmatch(name):
-        raise UnreachableError(f"gs://{name} can't be a bucket: expected 3 to 222 of a-z 0-9 . - _")
+    _check_name(name)
     return _reached(os.getpid(), os.environ.get(EMULATOR), name)
+
+
+def unasked_bucket(name: str) -> Any:
+    """Give a bucket that may not exist or not answer: nothing is asked yet.
+
+    Raises:
+        UnreachableError: it can't be a bucket's name, or there are no credentials.
+    """
+    _check_name(name)
+    return client(os.getpid(), os.environ.get(EMULATOR)).bucket(name)
 
 
 @contextmanager
@@ -60,7 +75,7 @@ def translated(uri: str) -> Iterator[None]:
     except DataCorruption as error:
         raise corrupt(uri) from error
     except (Forbidden, Unauthorized) as error:
-        raise UnreachableError(
+        raise ForbiddenError(
             f"{uri}: the credentials don't open it (HTTP {error.code}): grant them the role Storage Object "
             "User on the bucket, or use others"
         ) from error
@@ -87,12 +102,19 @@ def corrupt(uri: str) -> CorruptError:
     )
 
 
+def _check_name(bucket: str) -> None:
+    if not _BUCKET.fullmatch(bucket):
+        raise UnreachableError(f"gs://{bucket} can't be a bucket: expected 3 to 222 of a-z 0-9 . - _")
+
+
 @cache  # by process, since a connection doesn't survive a fork
 def client(_pid: int, _emulator: str | None) -> Any:
     """Google's client of this process and this emulator."""
     # For its traces, which nobody asked for, the client would look each bucket up in a thread.
     os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
-    return Client(project=None)  # a project is only needed to create buckets
+    made = Client(project=None)  # a project is only needed to create buckets
+    made._http.max_redirects = 0  # Cloud Storage has none: what it sends elsewhere isn't asked for there
+    return made
 
 
 @cache

@@ -14,7 +14,7 @@ import google_crc32c
 
 from contracts.storage import partials
 from contracts.storage.partials import PARTIAL, temporary, tidy
-from contracts.storage.types import ConflictError, FileInfo, NotFoundError
+from contracts.storage.types import ConflictError, FileInfo, NotFoundError, TooLargeError
 
 TOGETHER = 128
 """Files that are copied and then published together: what a killed run loses at most."""
@@ -47,6 +47,14 @@ def iter_files(folder: str) -> Iterator[FileInfo]:
 def read_bytes(uri: str) -> bytes:
     with open_read(uri) as file:
         return file.read()
+
+
+def read_bounded(uri: str, max_bytes: int, _timeout_s: float) -> bytes:
+    with open_read(uri) as file:
+        data = file.read(max_bytes + 1)
+    if len(data) > max_bytes:
+        raise TooLargeError(f"{uri} has more than {max_bytes} bytes")
+    return data
 
 
 def write_bytes(uri: str, data: bytes, if_generation_match: int | None) -> FileInfo:

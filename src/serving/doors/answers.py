@@ -9,6 +9,7 @@ from serving.doors.parameters import Parameters
 from serving.loading import Served
 from serving.predictor import rank
 from serving.service import Classified
+from serving.settings import Settings
 
 
 def describe(classified: Classified, parameters: Parameters) -> list[dict[str, Any]]:
@@ -25,8 +26,17 @@ def describe(classified: Classified, parameters: Parameters) -> list[dict[str, A
     return predictions
 
 
-def describe_model(model: Served) -> dict[str, Any]:
-    """What a visitor may want to know of the model."""
+def describe_answer(classified: Classified, parameters: Parameters) -> dict[str, Any]:
+    """All predictions, and the model that made them."""
+    model = classified.model
+    return {
+        "predictions": describe(classified, parameters),
+        "model": {"name": model.name, "version": model.version},
+    }
+
+
+def describe_model(model: Served, settings: Settings) -> dict[str, Any]:
+    """What a visitor, or the page, may want to know of the model."""
     bundle = model.bundle
     return {
         "name": model.name,
@@ -38,4 +48,7 @@ def describe_model(model: Served) -> dict[str, Any]:
         "runtime": str(model.predictor.runtime.name),
         "metrics": bundle.metrics,
         "class_names": bundle.class_names,
+        "class_info": {name: info.model_dump() for name, info in model.predictor.class_info.items()},
+        "threshold": settings.threshold,
+        "max_images": settings.max_images,
     }

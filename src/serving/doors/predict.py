@@ -1,10 +1,12 @@
-"""`POST /predict`: multipart forms, or Vertex AI's JSON; and Vertex AI's own route, which is the same door.
+"""`POST /predict`: multipart forms, or Vertex AI's JSON; and Vertex AI's own route, which takes the same.
 
 Form: fields `file` or `files`, one or many, `top_k`, `threshold`.
-JSON: `{"instances": […], "parameters": {"top_k": 3, "threshold": 0.5}}`, an instance being `{"b64": "…"}` or
-the base64 itself. Both answer `{"predictions": […]}`, see `answers`.
+JSON: `{"instances": […], "parameters": {"top_k": 3, "threshold": 0.5}}`, an instance being `{"b64": "…"}`,
+the base64 itself, or `{"gcs_uri": "gs://bucket/photo.jpg"}` of a bucket that is allowed here.
+Vertex AI's route answers `{"predictions": […]}`, see `answers`; `/predict` says by which `model`, too.
 """
 
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from starlette.requests import Request
@@ -12,32 +14,39 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from serving.body import decode_base64, read_json
-from serving.doors.answers import describe
+from serving.buckets import Buckets, Place
+from serving.doors.answers import describe, describe_answer
 from serving.doors.forms import FILE_FIELDS, read_form
 from serving.doors.parameters import Parameters
 from serving.errors import MalformedError, MediaTypeError
-from serving.service import Service
+from serving.service import Classified, Service
 from serving.settings import Settings
 
 
 class Asked(NamedTuple):
     """What a request wants to know."""
 
-    images: list[bytes]
+    images: Sequence[bytes | Place]
     parameters: Parameters
 
 
-def make_predict_doors(service: Service) -> list[Route]:
-    """Lay `/predict` and Vertex AI's route."""
+def make_predict_doors(service: Service, buckets: Buckets) -> list[Route]:
+    """Lay Vertex AI's route and `/predict`; of the two with one path, Vertex AI's counts."""
 
-    async def predict(request: Request) -> Response:
-        service.require_room()  # a body that couldn't be answered isn't read
-        asked = await _read(request, service.settings)
-        classified = await service.classify(asked.images)
-        return JSONResponse({"predictions": describe(classified, asked.parameters)})
+    def door(path: str, tell: Callable[[Classified, Parameters], dict[str, Any]]) -> Route:
+        async def predict(request: Request) -> Response:
+            service.require_room()  # a body that couldn't be answered isn't read
+            asked = await _read(request, service.settings)
+            service.require_few(len(asked.images))
+            classified = await service.classify(await buckets.read(asked.images))
+            return JSONResponse(tell(classified, asked.parameters))
 
-    paths = dict.fromkeys([service.settings.vertex_predict_route, "/predict"])
-    return [Route(path, predict, methods=["POST"]) for path in paths]
+        return Route(path, predict, methods=["POST"])
+
+    return [
+        door(service.settings.vertex_predict_route, lambda *answer: {"predictions": describe(*answer)}),
+        door("/predict", describe_answer),
+    ]
 
 
 async def _read(request: Request, settings: Settings) -> Asked:
@@ -62,8 +71,15 @@ def read_instances(document: Any, settings: Settings) -> Asked:
     instances = document.get("instances") if isinstance(document, dict) else None
     if not isinstance(instances, list):
         raise MalformedError('expected {"instances": [{"b64": "…"}], "parameters": {"top_k": 3}}')
-    images = [
-        decode_base64(instance.get("b64") if isinstance(instance, dict) else instance, f"instance {index}")
-        for index, instance in enumerate(instances)
-    ]
+    images = [_read_instance(instance, f"instance {index}") for index, instance in enumerate(instances)]
     return Asked(images, Parameters.read(document.get("parameters") or {}, settings))
+
+
+def _read_instance(instance: Any, called: str) -> bytes | Place:
+    if not isinstance(instance, dict):
+        return decode_base64(instance, called)
+    if ("b64" in instance) == ("gcs_uri" in instance):
+        raise MalformedError(f'{called}: expected either {{"b64": "…"}} or {{"gcs_uri": "gs://bucket/name"}}')
+    if "gcs_uri" in instance:
+        return Place.of_uri(instance["gcs_uri"], called)
+    return decode_base64(instance["b64"], called)

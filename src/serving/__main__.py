@@ -18,6 +18,7 @@ from serving.loading import Loading
 from serving.logs import configure_logs
 from serving.options import variables, with_settings
 from serving.predictor import load_predictor
+from serving.protocol import make_config
 from serving.settings import Settings
 from serving.source import read_bundle
 
@@ -83,14 +84,8 @@ def serve(settings: Settings, host: str, port: int) -> None:
     read_bundle(settings.model, require_blessed=settings.require_blessed)
     configure_logs()
     loading = Loading(settings, on_failure=lambda: setattr(server, "should_exit", True))
-    server = uvicorn.Server(
-        uvicorn.Config(
-            create_app(settings, loading),
-            log_config=None,
-            timeout_graceful_shutdown=GRACE_S,
-            server_header=False,
-        )
-    )
+    config = make_config(create_app(settings, loading), settings, timeout_graceful_shutdown=GRACE_S)
+    server = uvicorn.Server(config)
     signal.signal(signal.SIGHUP, _reload_or_end(server, loading))
     with listen(host, port) as listener:
         log("listening", url=f"http://{host}:{listener.getsockname()[1]}", model=settings.model)

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Final
 
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.staticfiles import StaticFiles
 
+from serving.api_key import require_key
 from serving.doors import make_doors
 from serving.errors import HANDLERS
 from serving.loading import Loading
-from serving.security import SecurityHeaders
+from serving.middleware import make_middleware
 from serving.service import Service
 from serving.settings import Settings
 
@@ -31,6 +31,7 @@ def create_app(settings: Settings, loading: Loading | None = None) -> Starlette:
         loading: for whoever wants to hear of a failure.
     """
     loading = loading or Loading(settings)
+    service = Service(settings, loading)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -39,11 +40,12 @@ def create_app(settings: Settings, loading: Loading | None = None) -> Starlette:
         loading.stop()
 
     app = Starlette(
-        routes=make_doors(Service(settings, loading)),
-        middleware=[Middleware(SecurityHeaders)],
+        routes=require_key(make_doors(service), settings),
+        middleware=make_middleware(settings, service.metrics),
         exception_handlers=dict(HANDLERS),
         lifespan=lifespan,
     )
+    app.state.metrics = service.metrics  # for what refuses before there is a request
     # Not mounted at /, which would take a door's path with another method too: 404 for 405.
     app.router.default = StaticFiles(directory=PAGE, html=True)
     return app

@@ -1,10 +1,17 @@
-"""uvicorn's log in the project's own form: a JSON line each, on standard error."""
+"""The server's log: a JSON line for each request, and uvicorn's own warnings in the same form.
+
+No line holds a query, a header, a key or an image.
+"""
 
 import logging
 import traceback
-from collections.abc import Container
+from collections.abc import Callable, Container
+from typing import Any, Final
 
 from contracts.console import log
+from serving.exchange import Exchange
+
+_REQUESTS: Final = logging.getLogger("serving.requests")
 
 
 class _Events(logging.Handler):
@@ -17,26 +24,43 @@ class _Events(logging.Handler):
 
 
 class _Requests(logging.Handler):
-    """Requests; health checks that went well aren't worth a line."""
-
-    def __init__(self, quiet: Container[str]) -> None:
-        super().__init__()
-        self._quiet = quiet
+    """Requests, as `make_request_log` tells them."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Report one request: uvicorn gives client, method, path, HTTP version and status."""
-        client, method, path, _, status = record.args  # type: ignore[misc]
-        if not (path in self._quiet and status == 200):
-            log("request", client=client, method=method, path=path, status=status)
+        """Report one record."""
+        log(record.getMessage(), **record.__dict__["fields"])
 
 
-def configure_logs(quiet: Container[str]) -> None:
-    """Send uvicorn's log through `contracts.console`, the requests of the paths in `quiet` left out."""
-    for name, handler, level in (
-        ("uvicorn.error", _Events(), logging.WARNING),
-        ("uvicorn.access", _Requests(quiet), logging.INFO),
+def configure_logs() -> None:
+    """Send the requests, and uvicorn's warnings and errors, through `contracts.console`."""
+    for logger, handler, level in (
+        (logging.getLogger("uvicorn.error"), _Events(), logging.WARNING),
+        (_REQUESTS, _Requests(), logging.INFO),
     ):
-        logger = logging.getLogger(name)
         logger.handlers = [handler]
         logger.setLevel(level)
         logger.propagate = False
+
+
+def make_request_log(quiet: Container[str]) -> Callable[[Exchange], None]:
+    """Make what logs a request; those to the paths in `quiet` that went well aren't worth a line."""
+
+    def tell(exchange: Exchange) -> None:
+        if _REQUESTS.isEnabledFor(logging.INFO) and not (exchange.path in quiet and exchange.status == 200):
+            _REQUESTS.info("request", extra={"fields": _describe(exchange)})
+
+    return tell
+
+
+def _describe(exchange: Exchange) -> dict[str, Any]:
+    always = {
+        "id": exchange.id,
+        "client": exchange.client,
+        "method": exchange.method,
+        "path": exchange.path,
+        "status": exchange.status,
+        "ms": round(exchange.seconds * 1000, 1),
+        "bytes": exchange.received,
+    }
+    sometimes = {"images": exchange.images, "model": exchange.model, "error": exchange.error[:300]}
+    return always | {name: value for name, value in sometimes.items() if value}

@@ -48,7 +48,15 @@ class Predictor:
         Raises:
             ImageError: the bytes are no usable image.
         """
-        return self.runtime(prepare(data, self.bundle.image, self._max_pixels))
+        return self.runtime(self.pixels(data))
+
+    def pixels(self, data: bytes) -> NDArray[np.uint8]:
+        """Give the network's input, uint8 RGB [size, size, 3], for an image of any format.
+
+        Raises:
+            ImageError: the bytes are no usable image.
+        """
+        return prepare(data, self.bundle.image, self._max_pixels)
 
     def predict(self, data: bytes, top_k: int) -> list[Ranked]:
         """Give the `top_k` most probable classes, the best first.

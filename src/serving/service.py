@@ -1,7 +1,8 @@
 """What every door asks: images in, probabilities out, within the limits. The doors only translate."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +10,9 @@ from numpy.typing import NDArray
 from contracts.bundle import ModelBundle
 from imaging import ImageError
 from serving.errors import BadImageError, MalformedError, TooManyImagesError
+from serving.exchange import current
 from serving.loading import Loading, Served
+from serving.metrics import Metrics
 from serving.pixels import require_few_pixels
 from serving.settings import Settings
 
@@ -34,6 +37,7 @@ class Service:
     def __init__(self, settings: Settings, loading: Loading) -> None:
         self.settings = settings
         self.loading = loading
+        self.metrics = Metrics(loading)
 
     @property
     def model(self) -> Served:
@@ -79,12 +83,14 @@ class Service:
 
         def work(index: int) -> NDArray[np.float32]:
             try:
-                return model.predictor.probabilities(images[index])
+                with self.metrics.stage("decode"):
+                    pixels = model.predictor.pixels(images[index])
             except ImageError as error:
                 name = f"image {index}: " if len(images) > 1 else ""
                 raise BadImageError(f"{name}{error}") from None
+            return self._infer(model, pixels)
 
-        return Classified(model, np.stack(await model.lane.map(work, range(len(images)))))
+        return await self._answer(model, work, range(len(images)))
 
     async def classify_pixels(self, pixels: NDArray[np.uint8]) -> Classified:
         """Classify images that are the network's input already: uint8 RGB [images, size, size, 3].
@@ -97,4 +103,15 @@ class Service:
         if pixels.shape[1:] != (size, size, 3):
             raise MalformedError(f"expected pixels of shape [n, {size}, {size}, 3], got {list(pixels.shape)}")
         self.require_few(len(pixels))
-        return Classified(model, np.stack(await model.lane.map(model.predictor.runtime, list(pixels))))
+        return await self._answer(model, partial(self._infer, model), list(pixels))
+
+    def _infer(self, model: Served, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        with self.metrics.stage("inference"):
+            return model.predictor.runtime(pixels)
+
+    async def _answer(
+        self, model: Served, work: Callable[[Any], NDArray[np.float32]], items: Sequence[Any]
+    ) -> Classified:
+        exchange = current()
+        exchange.model, exchange.images = model.name, len(items)
+        return Classified(model, np.stack(await model.lane.map(work, items)))

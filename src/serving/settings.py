@@ -89,7 +89,7 @@ class Settings(BaseModel):
     header_timeout_s: PositiveFloat = Field(
         default=10, description="within which a request's headers must come"
     )
-    keep_alive_s: PositiveFloat = Field(
+    keep_alive_s: PositiveInt = Field(
         default=75, description="that a connection may idle; load balancers keep theirs for 60"
     )
     body_timeout_s: PositiveFloat = Field(default=20, description="within which a request's body must come")

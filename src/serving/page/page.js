@@ -1,25 +1,52 @@
-// The page: photos in by choice, drop or paste; each is asked for on its own, so that one bad file spoils none.
+// The page: photos in by choice, drop, paste or camera; each is asked for on its own, so that one bad file
+// spoils none.
+
+import { Card } from "./card.js";
+import { photosOf, photosOfDrop } from "./gather.js";
+import { Key } from "./key.js";
+import { Model } from "./model.js";
+import { announce, announceSoon } from "./say.js";
+import { Server } from "./server.js";
+import { shrink } from "./shrink.js";
+import { save, table } from "./table.js";
+import { find, percent, plural } from "./text.js";
 
 const AT_ONCE = 2;        // requests under way; the server has one lane, a second hides the network
 const SHOWN = 5;          // bars of a photo
-const TINY = 96;          // pixels; smaller images are shown with their pixels visible
-const NAMED = 12;         // classes named below the empty frame
-const BUSY_TRIES = 20;    // how often a photo asks a full queue again
+const NAMED_ALOUD = 5;    // photos of a lot that are announced by name; of more, how many are done
 
-const find = (id) => document.getElementById(id);
-const percent = (share) => `${(100 * share).toFixed(1)}%`;
-const plural = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
-const pause = (seconds) => new Promise((done) => setTimeout(done, 1000 * seconds));
+const key = new Key();
+const server = new Server(key, SHOWN);
+const model = new Model(server);
 
-const waiting = [];
+let cards = [];           // as they stand on the page: the newest lot first
+let waiting = [];
 let underWay = 0;
+let clearing = new AbortController();
+let lot = { size: 0, done: 0 };  // photos since nothing was under way
 
-function add(files) {
-  const images = [...files].filter((file) => file.type === "" || file.type.startsWith("image/"));
-  if (files.length && !images.length) say("That is no image.");
-  const cards = images.map(makeCard);
-  find("cards").prepend(...cards);  // the newest above, each lot in its own order
-  images.forEach((file, index) => waiting.push({ file, card: cards[index] }));
+function add({ photos, skipped }) {
+  find("notice").textContent = skipped.length ? sentenceOfSkipped(skipped) : "";
+  if (!photos.length) return;
+  if (!underWay && !waiting.length) lot = { size: 0, done: 0 };
+  lot.size += photos.length;
+  const bars = Math.min(SHOWN, model.classes || SHOWN);
+  const added = photos.map(({ file, name }) => new Card(file, name, bars, again));
+  cards = [...added, ...cards];
+  find("cards").prepend(...added.map((card) => card.element));
+  ask(added);
+}
+
+function again(card) {
+  if (!underWay && !waiting.length) lot = { size: 0, done: 0 };
+  lot.size += 1;
+  ask([card]);
+}
+
+function ask(added) {
+  waiting.push(...added);
+  added.forEach((card) => card.wait());
+  key.mayAsk();
   refresh();
   while (underWay < AT_ONCE && waiting.length) work();
 }
@@ -27,135 +54,107 @@ function add(files) {
 async function work() {
   underWay += 1;
   while (waiting.length) {
-    const { file, card } = waiting.shift();
-    if (!card.isConnected) continue;  // cleared
+    const card = waiting.shift();
+    const { signal } = clearing;
+    card.look();
     try {
-      show(card, file, await ask(file));
+      await model.ready();
+      const sent = await shrink(card.file, model.imageSize);
+      card.preview(sent);
+      const answer = await server.predict(sent, card.name, signal);
+      await model.seen(answer.model);
+      card.show(answer, model.infoOf(answer.predictions[0].class), threshold());
     } catch (error) {
-      fail(card, file, error.message);
+      if (!signal.aborted) card.fail(error.message, error.again);
     }
+    if (signal.aborted) continue;
+    lot.done += 1;
+    tell(card);
+    refresh();
   }
   underWay -= 1;
 }
 
-async function ask(file) {
-  const form = new FormData();
-  form.append("file", file, file.name || "pasted image");
-  form.append("top_k", SHOWN);
-  for (let tries = 0; ; tries += 1) {
-    const response = await fetch("predict", { method: "POST", body: form }).catch(() => {
-      throw new Error("The server can't be reached.");
-    });
-    if (response.status === 503 && tries < BUSY_TRIES) {
-      await pause(Number(response.headers.get("retry-after")) || 1);
-      continue;
-    }
-    const answer = await response.json().catch(() => ({ error: `The server answered ${response.status}.` }));
-    if (!response.ok) throw new Error(answer.error);
-    return answer.predictions[0];
-  }
-}
-
-function makeCard(file) {
-  const card = find("card").content.cloneNode(true).firstElementChild;
-  card.classList.add("waiting");
-  card.querySelector(".file").textContent = file.name;
-  card.querySelector(".file").title = file.name;
-  const image = card.querySelector("img");
-  image.alt = file.name;
-  image.onload = () => image.classList.toggle("tiny", Math.max(image.naturalWidth, image.naturalHeight) < TINY);
-  image.onerror = () => image.parentElement.classList.add("none");
-  image.src = URL.createObjectURL(file);
-  return card;
-}
-
-function show(card, file, prediction) {
-  card.classList.remove("waiting");
-  card.querySelector(".best").textContent = prediction.class;
-  const bars = prediction.top.map(({ class: name, probability }) => {
-    const bar = find("bar").content.cloneNode(true).firstElementChild;
-    bar.querySelector(".name").textContent = name;
-    bar.querySelector(".name").title = name;
-    bar.querySelector(".percent").textContent = percent(probability);
-    requestAnimationFrame(() => requestAnimationFrame(() => {
-      bar.querySelector(".fill").style.width = percent(probability);
-    }));
-    return bar;
-  });
-  card.querySelector(".bars").replaceChildren(...bars);
-  say(`${file.name}: ${prediction.class}, ${percent(prediction.probability)}`);
-}
-
-function fail(card, file, message) {
-  card.classList.replace("waiting", "failed");
-  card.querySelector(".best").textContent = message;
-  say(`${file.name}: ${message}`);
-}
-
-function say(text) {
-  find("status").textContent = text;
+function tell(card) {
+  if (lot.size <= NAMED_ALOUD) announce(card.sentence());
+  else if (lot.done === lot.size) announce(`All ${lot.size} photos are done: ${sentenceOfSummary()}`);
+  else announceSoon(`${lot.done} of ${lot.size} photos are done`);
 }
 
 function refresh() {
-  const count = find("cards").childElementCount;
-  document.body.classList.toggle("filled", count > 0);
-  find("results").hidden = count === 0;
-  find("count").textContent = plural(count, "photo");
+  document.body.classList.toggle("filled", cards.length > 0);
+  find("results").hidden = cards.length === 0;
+  find("count").textContent = plural(cards.length, "photo");
+  find("summary").textContent = sentenceOfSummary();
+  const busy = lot.size > 1 && lot.done < lot.size;
+  Object.assign(find("progress"), { hidden: !busy, max: lot.size || 1, value: lot.done });
+  find("csv").disabled = !cards.some((card) => card.finished);
+}
+
+function sentenceOfSummary() {
+  const count = (test) => cards.filter(test).length;
+  const parts = [
+    [count((card) => !card.finished), "to go"],
+    [count((card) => card.prediction && card.unsure), "not sure"],
+    [count((card) => card.error), "failed"],
+  ];
+  return parts.filter(([number]) => number).map(([number, what]) => `${number} ${what}`).join(" · ");
+}
+
+function sentenceOfSkipped(names) {
+  if (names.length === 1) return `${names[0]} is no image.`;
+  return `${names.length} files are no images: ${names.slice(0, 3).join(", ")}${names.length > 3 ? ", …" : ""}.`;
 }
 
 function clear() {
-  for (const image of find("cards").querySelectorAll("img")) URL.revokeObjectURL(image.src);
+  clearing.abort();
+  clearing = new AbortController();
   find("cards").replaceChildren();
-  waiting.length = 0;
+  [cards, waiting, lot] = [[], [], { size: 0, done: 0 }];
+  find("notice").textContent = "";
   refresh();
-  say("Cleared.");
+  announce("Cleared.");
   find("files").focus();
 }
 
-async function describeModel() {
-  for (;;) {
-    const response = await fetch("readyz").catch(() => null);
-    if (response?.ok) break;
-    await pause(1);
-  }
-  const model = await (await fetch("model")).json();
-  const name = document.createElement("b");
-  name.textContent = model.name;
-  find("model").replaceChildren(name, ` · ${model.version}`);
-  find("knows").textContent = sentenceOf(model.class_names);
-  find("facts").replaceChildren(...Object.entries(factsOf(model)).map(([term, text]) => {
-    const fact = document.createElement("div");
-    fact.append(Object.assign(document.createElement("dt"), { textContent: term }));
-    fact.append(Object.assign(document.createElement("dd"), { textContent: text }));
-    return fact;
-  }));
-  find("classes").replaceChildren(...model.class_names.map((className) =>
-    Object.assign(document.createElement("li"), { textContent: className })));
-  find("about").hidden = false;
+// The threshold: the server's own, until it is moved.
+
+let moved = false;
+
+function threshold() {
+  return find("threshold").valueAsNumber / 100;
 }
 
-function sentenceOf(names) {
-  const more = names.length > NAMED ? ` and ${names.length - NAMED} more` : "";
-  return `Knows ${names.length} classes: ${names.slice(0, NAMED).join(", ")}${more}`;
+function setThreshold(share) {
+  find("threshold").value = 100 * share;
+  relabel();
 }
 
-function factsOf(model) {
-  const facts = {
-    Architecture: model.architecture,
-    "Trained on": model.dataset,
-    Input: `${model.image_size} × ${model.image_size} pixels`,
-    Classes: model.class_names.length,
-  };
-  if ("accuracy" in model.metrics) facts["Test accuracy"] = percent(model.metrics.accuracy);
-  return facts;
+function relabel() {
+  const shown = percent(threshold(), 0);
+  find("threshold-value").textContent = shown;
+  find("threshold").setAttribute("aria-valuetext", shown);
+  cards.forEach((card) => card.label(threshold()));
+  find("summary").textContent = sentenceOfSummary();
 }
 
-find("files").addEventListener("change", ({ target }) => {
-  add(target.files);
-  target.value = "";  // the same file may be chosen again
-});
+model.onChange = () => {
+  if (!moved) setThreshold(model.threshold);
+};
+
+for (const id of ["files", "camera"]) {
+  find(id).addEventListener("change", ({ target }) => {
+    add(photosOf(target.files));
+    target.value = "";  // the same file may be chosen again
+  });
+}
 find("clear").addEventListener("click", clear);
-document.addEventListener("paste", ({ clipboardData }) => add(clipboardData.files));
+find("csv").addEventListener("click", () => save(table(cards.filter((card) => card.finished))));
+find("threshold").addEventListener("input", () => {
+  moved = true;
+  relabel();
+});
+document.addEventListener("paste", ({ clipboardData }) => add(photosOf(clipboardData.files)));
 // The whole window takes a drop: a photo let go beside the frame must not replace the page.
 document.addEventListener("dragover", (event) => {
   event.preventDefault();
@@ -164,10 +163,18 @@ document.addEventListener("dragover", (event) => {
 document.addEventListener("dragleave", (event) => {
   if (!event.relatedTarget) find("drop").classList.remove("over");
 });
-document.addEventListener("drop", (event) => {
+document.addEventListener("drop", async (event) => {
   event.preventDefault();
   find("drop").classList.remove("over");
-  add(event.dataTransfer.files);
+  add(await photosOfDrop(event.dataTransfer));
 });
-find("example").textContent = `curl -F file=@photo.jpg -F top_k=3 ${new URL("predict", location.href)}`;
-describeModel();
+find("enter-key").addEventListener("click", () => {
+  key.mayAsk();
+  start();
+});
+
+function start() {
+  model.ready().catch(() => {});  // the header says why; a photo asks again
+}
+
+start();

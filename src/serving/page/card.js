@@ -46,6 +46,7 @@ export class Card {
       image.classList.toggle("tiny", Math.max(image.naturalWidth, image.naturalHeight) < TINY);
       URL.revokeObjectURL(url);
     };
+    image.parentElement.classList.remove("none");
     image.onerror = () => {
       image.parentElement.classList.add("none");
       URL.revokeObjectURL(url);
@@ -69,7 +70,8 @@ export class Card {
     this.unsure = probability < threshold;
     this.#state(this.unsure ? "unsure" : "sure");
     this.#part("best").textContent = this.unsure ? "Not sure" : name;
-    this.#part("guess").textContent = this.unsure ? `Best guess: ${name}` : "";
+    // In a line that is there anyway, so that nothing moves with the threshold.
+    this.#part("bars .name").textContent = this.unsure ? `maybe ${name}` : name;
   }
 
   fail(message, again = false) {
@@ -83,7 +85,7 @@ export class Card {
   sentence() {
     if (this.error) return `${this.name}: ${this.error}`;
     const { class: name, probability } = this.prediction;
-    return `${this.name}: ${this.unsure ? "not sure, best guess " : ""}${name}, ${percent(probability)}`;
+    return `${this.name}: ${this.unsure ? "not sure, maybe " : ""}${name}, ${percent(probability)}`;
   }
 
   #tell({ text, link }) {
@@ -113,7 +115,7 @@ function barOf({ class: name, probability }) {
   bar.querySelector(".name").title = name;
   bar.querySelector(".percent").textContent = percent(probability);
   requestAnimationFrame(() => requestAnimationFrame(() => {
-    bar.querySelector(".fill").style.width = percent(probability);
+    bar.querySelector(".fill").style.width = `${100 * probability}%`;
   }));
   return bar;
 }

@@ -139,6 +139,8 @@ function relabel() {
 }
 
 model.onChange = () => {
+  const header = key.value ? " -H 'X-API-Key: …'" : "";
+  find("example").textContent = `curl -F file=@photo.jpg${header} ${new URL("predict", location.href)}`;
   if (!moved) setThreshold(model.threshold);
 };
 

@@ -2,7 +2,10 @@
 
 export const find = (id) => document.getElementById(id);
 
-export const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)}%`;
+export const percent = (share, digits = 1) => {
+  const least = 10 ** -digits;
+  return share > 0 && 100 * share < least / 2 ? `<${least}%` : `${(100 * share).toFixed(digits)}%`;
+};
 
 export const plural = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
 

@@ -134,6 +134,7 @@ def test_a_bundle_that_lacks_a_file_ends_the_server(run_server, own_bundle):
         ([], "--model"),
         (["--model", "x", "--port", "70000"], "--port"),
         (["--model", "x", "--runtime", "onnx"], "--runtime"),
+        (["--model", "x", "--threshold", "2"], "--threshold"),
     ],
 )
 def test_bad_arguments_are_one_line(run_module, arguments, said):
@@ -163,7 +164,14 @@ def test_an_address_that_is_none_is_one_line(host, said):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("AIP_PREDICT_ROUTE", "nope"), ("AIP_HEALTH_ROUTE", "/{x"), ("PORT", "x")]
+    ("name", "value"),
+    [
+        ("AIP_PREDICT_ROUTE", "nope"),
+        ("AIP_HEALTH_ROUTE", "/{x"),
+        ("PORT", "x"),
+        ("CHRYSALIS_MAX_IMAGES", "0"),
+        ("CHRYSALIS_MAX_DELAY_MS", "soon"),
+    ],
 )
 def test_a_bad_environment_is_one_line(run_module, tiny_bundle, name, value):
     process = run_module("serving", "--model", str(tiny_bundle), **{name: value})

@@ -1,38 +1,66 @@
+"""The lane: bounded, in order, and not torn by a failure or its end."""
+
 import asyncio
+import threading
 
 import pytest
 
 from serving.errors import BadImageError, QueueFullError
-from serving.predictor import load_predictor
 from serving.queueing import Lane
 
 
 @pytest.fixture
-def lane(tiny_bundle):
-    lane = Lane(load_predictor(str(tiny_bundle)), capacity=2)
+def lane():
+    lane = Lane(threads=1, capacity=2)
     yield lane
-    lane.close()
+    lane.close(drop=True)
 
 
-def test_room_is_taken_while_images_wait_and_given_back_after(lane, picture):
+def test_room_is_taken_while_images_wait_and_given_back_after(lane):
     async def crowd():
-        first = asyncio.create_task(lane.predict([picture("red"), picture("blue")], 1))
+        first = asyncio.create_task(lane.map(str.upper, ["a", "b"]))
         await asyncio.sleep(0)  # the first has taken both places
         with pytest.raises(QueueFullError, match="2 images wait"):
-            await lane.predict([picture("red")], 1)
-        names = [best[0].name for best in await first]
-        return names + [best[0].name for best in await lane.predict([picture("green")], 1)]
+            await lane.map(str.upper, ["c"])
+        return [*await first, *await lane.map(str.upper, ["d"])]
 
-    assert asyncio.run(crowd()) == ["red", "blue", "green"]
+    assert asyncio.run(crowd()) == ["A", "B", "D"]
 
 
-def test_a_bad_image_gives_its_room_back(lane, picture):
+def test_a_bad_image_gives_its_room_back(lane):
+    def work(item):
+        if item == "bad":
+            raise BadImageError(item)
+        return item
+
     async def bad_then_good():
         for _ in range(3):
-            with pytest.raises(BadImageError, match="image 0: not an image"):
-                await lane.predict([b"nothing", picture("red")], 1)
-            while lane._waiting:
+            with pytest.raises(BadImageError, match="bad"):
+                await lane.map(work, ["bad", "good"])
+            while lane.waiting:
                 await asyncio.sleep(0.01)
-        return await lane.predict([picture("red"), picture("red")], 1)
+        return await lane.map(work, ["good", "good"])
 
-    assert len(asyncio.run(bad_then_good())) == 2
+    assert asyncio.run(bad_then_good()) == ["good", "good"]
+
+
+@pytest.mark.parametrize("drop", [False, True])
+def test_at_its_end_what_waits_is_done_or_dropped(lane, drop):
+    go = threading.Event()
+
+    def work(item):
+        go.wait(60)
+        return item
+
+    async def close_midway():
+        answers = [asyncio.create_task(lane.map(work, [item])) for item in "ab"]
+        await asyncio.sleep(0.05)  # a is under way, b waits
+        closing = asyncio.create_task(asyncio.to_thread(lane.close, drop=drop))
+        await asyncio.sleep(0.05)
+        go.set()
+        await closing
+        return await asyncio.gather(*answers, return_exceptions=True)
+
+    first, second = asyncio.run(close_midway())
+    assert first == ["a"]
+    assert isinstance(second, asyncio.CancelledError) if drop else second == ["b"]

@@ -21,7 +21,7 @@ def make_health_doors(service: Service) -> list[Route]:
         return {"status": "alive"}
 
     def model() -> dict[str, Any]:
-        return describe_model(service.model)
+        return describe_model(service.model, service.settings)
 
     # Vertex AI's first: its routes may have the names of others, and must mean what Vertex AI expects.
     return [

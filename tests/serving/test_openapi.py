@@ -1,6 +1,12 @@
 """The document of the doors: it is valid, it names every door and no other, and the server keeps to it."""
 
+import base64
+import json
+import os
 import re
+import subprocess
+import sys
+from itertools import chain
 
 import pytest
 import requests
@@ -13,6 +19,13 @@ from serving.loading import Loading
 from serving.service import Service
 from serving.settings import Settings
 
+EXAMPLES = os.environ.get("CHRYSALIS_TEST_EXAMPLES", "10")
+"""Of each door; more in large: CHRYSALIS_TEST_EXAMPLES=500 make test ARGS=tests/serving/test_openapi.py."""
+UNFIT = (
+    "positive_data_acceptance",  # a string that is none of an image is refused, as the schema can't tell
+    "negative_data_rejection",  # "3" is a number too, and what nobody knows is let be
+    "missing_required_header",
+)
 OTHER_NAMES = {"vertex_predict_route": "/v1/endpoints/7:predict", "vertex_health_route": "/healthz"}
 
 
@@ -28,15 +41,17 @@ def laid(settings: Settings) -> set[tuple[str, str]]:
     }
 
 
+def operations(document):
+    """Each door's method, path and description."""
+    for path, item in document["paths"].items():
+        for method in item.keys() - {"parameters"}:
+            yield method, path, item[method]
+
+
 @pytest.mark.parametrize("names", [{}, OTHER_NAMES], ids=["usual", "given"])
 def test_the_document_names_exactly_the_doors(names):
     settings = Settings(model="unused", **names)
-    described = {
-        (method.upper(), path)
-        for path, operations in describe_doors(settings)["paths"].items()
-        for method in operations
-        if method not in ("parameters", "summary", "description")
-    }
+    described = {(method.upper(), path) for method, path, _ in operations(describe_doors(settings))}
     assert described == laid(settings)
 
 
@@ -75,3 +90,53 @@ def test_a_door_can_be_tried_out_on_the_page(browser, server, picture):
     assert '"class": "red"' in answer.inner_text()
     page.close()
     assert complaints == []
+
+
+def test_exactly_the_doors_that_want_the_key_say_so(run_server, tiny_bundle):
+    server = run_server("--model", str(tiny_bundle), CHRYSALIS_API_KEY="open sesame")
+    server.wait_until_ready()
+    document = server.get("/openapi.json").content
+    assert document["security"]
+    for method, path, operation in operations(document):
+        address = server.url + re.sub("{.*?}", "7", path)
+        answers = [
+            requests.request(method, address, headers=headers, timeout=30).status_code
+            for headers in ({}, {"x-api-key": "sesame"}, {"authorization": "Bearer open sesame"})
+        ]
+        wanted = operation.get("security", document["security"]) != []
+        assert [status == 401 for status in answers] == [wanted, wanted, False], (method, path, answers)
+
+
+def findable(document, model, images):
+    """The document with names that the server knows and images that are some, beside those made up."""
+    served = {"Name": model["name"], "Version": model["version"], "Label": "stable"}
+    found = {("parameters", name): [value] for name, value in served.items()}
+    found["schemas", "Base64"] = images
+    for (kind, name), values in found.items():
+        described = document["components"][kind][name]
+        if kind == "parameters":
+            described["schema"] = {"anyOf": [{"enum": values}, described["schema"]]}
+            described["example"] = values[0]
+        else:
+            document["components"][kind][name] = {"anyOf": [{"enum": values}, described]}
+    return document
+
+
+def test_the_server_keeps_to_the_document(run_server, tiny_bundle, picture, tmp_path):
+    server = run_server("--model", str(tiny_bundle))
+    server.wait_until_ready()
+    document, model = (server.get(path).content for path in ("/openapi.json", "/model"))
+    images = [base64.b64encode(picture("red", kind=kind)).decode() for kind in ("PNG", "JPEG")]
+    file = tmp_path / "openapi.json"
+    file.write_text(json.dumps(findable(document, model, images)))
+    command = [sys.executable, "-m", "schemathesis.cli", "run", str(file), "--url", server.url]
+    options = {"--phases": "examples,coverage,fuzzing", "--max-examples": EXAMPLES, "--seed": "1"}
+    options["--exclude-checks"] = ",".join(UNFIT)
+    tried = subprocess.run(
+        [*command, "--generation-deterministic", *chain.from_iterable(options.items())],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert tried.returncode == 0, tried.stdout + tried.stderr
+    assert server.get("/readyz").status == 200

@@ -65,23 +65,31 @@ def test_the_model_is_found_by_version_and_label(server, url, model, picture, ad
     assert server.get(f"{place}/metadata").content["model_spec"] == spec
 
 
-def test_pixels_are_answered_as_the_saved_model_answers_them(server, url, tiny_bundle):
+@pytest.mark.parametrize("signature", ["serving_default", "pixels"])
+def test_answers_are_those_of_the_saved_model(server, url, tiny_bundle, picture, signature):
     import tensorflow as tf
 
+    images = [picture("red"), picture("blue", kind="JPEG")]
     pixels = np.random.default_rng(0).integers(0, 256, (2, SIZE, SIZE, 3), np.uint8)
     saved_model = tf.saved_model.load(str(tiny_bundle / "saved_model"))
-    outputs = saved_model.signatures["pixels"](pixels=tf.constant(pixels))
+    if signature == "pixels":
+        values, outputs = pixels.tolist(), saved_model.signatures[signature](pixels=tf.constant(pixels))
+    else:
+        values = [b64(image) for image in images]
+        outputs = saved_model.signatures[signature](image_bytes=tf.constant(images))
     names = [[name.decode() for name in row] for row in outputs["class_names"].numpy().tolist()]
-    for form, answered in (("instances", "predictions"), ("inputs", "outputs")):
-        body = {"signature_name": "pixels", form: pixels.tolist()}
-        answer = server.post(f"{url}:predict", json=body)
+
+    def ask(form):
+        answer = server.post(f"{url}:predict", json={"signature_name": signature, form: values})
         assert answer.status == 200, answer
-        got = answer.content[answered]
-        if form == "instances":
-            got = {key: [row[key] for row in got] for key in got[0]}
-        assert got.keys() == outputs.keys()
-        assert got["class_names"] == names
-        np.testing.assert_allclose(got["probabilities"], outputs["probabilities"].numpy(), atol=0.1)
+        return answer.content
+
+    columns, rows = ask("inputs")["outputs"], ask("instances")["predictions"]
+    assert columns.keys() == outputs.keys()
+    assert columns == {key: [row[key] for row in rows] for key in outputs}
+    assert columns["class_names"] == names
+    # The server runs the quantized network, the SavedModel is the float one.
+    np.testing.assert_allclose(columns["probabilities"], outputs["probabilities"].numpy(), atol=0.1)
 
 
 def test_the_metadata_are_the_saved_models(server, url, tiny_bundle):

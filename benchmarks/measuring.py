@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ SECONDS_TO_END: Final = 20.0
 """How long what a command leaves behind may take to end by itself."""
 
 _PR_SET_CHILD_SUBREAPER: Final = 36
+_TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
 class MeasuringError(RuntimeError):
@@ -79,7 +80,7 @@ def main() -> None:
     before = _cpu_seconds()
     started = time.perf_counter()
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sys.stderr)
-    with _sampling(os.getpid()) if memory else _nothing() as peak:
+    with sampling(lambda: descendants(os.getpid())) if memory else _nothing() as peak:
         code = process.wait()
         wall = time.perf_counter() - started
     _reap()
@@ -107,32 +108,35 @@ def _reap() -> None:
 
 
 @dataclass
-class _Peak:
+class Peak:
+    """The largest sums, in bytes, that were seen."""
+
     pss: int = 0
     rss: int = 0
     samples: int = 0
 
-    def take(self, pids: list[int]) -> None:
-        sums = [sum(values) for values in zip((0, 0), *map(_memory, pids), strict=True)]
-        self.pss, self.rss = max(self.pss, sums[0]), max(self.rss, sums[1])
+    def take(self, pids: Iterable[int]) -> None:
+        """Look again."""
+        pss, rss = memory_of(pids)
+        self.pss, self.rss = max(self.pss, pss), max(self.rss, rss)
         self.samples += 1
 
 
 @contextmanager
-def _nothing() -> Iterator[_Peak]:
-    yield _Peak()
+def _nothing() -> Iterator[Peak]:
+    yield Peak()
 
 
 @contextmanager
-def _sampling(root: int) -> Iterator[_Peak]:
-    """Sample the memory of a process' descendants, itself aside, until the block ends."""
-    peak, stop = _Peak(), threading.Event()
+def sampling(pids: Callable[[], Iterable[int]]) -> Iterator[Peak]:
+    """Sample the memory of processes, which are looked up each time, until the block ends."""
+    peak, stop = Peak(), threading.Event()
 
     def sample() -> None:
         due = time.monotonic()
         while not stop.wait(max(0.0, due - time.monotonic())):
             due = time.monotonic() + SECONDS_BETWEEN_SAMPLES
-            peak.take(descendants(root))
+            peak.take(pids())
 
     sampler = threading.Thread(target=sample)
     sampler.start()
@@ -164,6 +168,26 @@ def _parent(folder: Path) -> int:
         return int((folder / "stat").read_bytes().rpartition(b")")[2].split()[1])
     except (FileNotFoundError, ProcessLookupError):
         return -1  # it has ended
+
+
+def memory_of(pids: Iterable[int]) -> tuple[int, int]:
+    """The sums of processes' proportional and resident set sizes, in bytes."""
+    pss, rss = zip((0, 0), *map(_memory, pids), strict=True)
+    return sum(pss), sum(rss)
+
+
+def cpu_seconds(pids: Iterable[int]) -> float:
+    """Of processes, and of those that they have waited for, so far: user and system."""
+    return sum(map(_own_cpu_seconds, pids))
+
+
+def _own_cpu_seconds(pid: int) -> float:
+    try:
+        # Behind the command's name, which may hold anything, in brackets; utime, stime, cutime, cstime.
+        figures = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[11:15]
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0  # it has ended
+    return sum(map(int, figures)) / _TICKS
 
 
 def _memory(pid: int) -> tuple[int, int]:

@@ -25,7 +25,7 @@ class Target:
     def row(self) -> list[str]:
         """Its line of the table."""
         sign = "≥" if self.at_least else "≤"
-        digits = 2 if self.unit in ("x", "points") else 0
+        digits = 2 if self.unit in ("x", "points", "s", "ms") else 0
         return [
             self.what,
             f"{sign} {self.bound:g}{_unit(self.unit)}",

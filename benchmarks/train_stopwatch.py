@@ -20,15 +20,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.measuring import MeasuringError, descendants
+from benchmarks.measuring import MeasuringError, cpu_seconds, descendants
 
 SECONDS_TO_END: Final = 120.0
 """How long a contender that was told to end may take: ours keeps its state first."""
 LINES_KEPT: Final = 30
 
 EPOCH: Final = "epoch"
-
-_TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
@@ -162,23 +160,9 @@ def cpu(laps: Iterable[Lap]) -> float:
 def _event(line: str, pid: int) -> Event | None:
     if not line.startswith('{"event"'):
         return None
-    now, used = time.perf_counter(), _cpu_seconds(pid)
+    now, used = time.perf_counter(), cpu_seconds([pid, *descendants(pid)])
     fields = json.loads(line)
     return Event(fields.pop("event"), now, used, fields)
-
-
-def _cpu_seconds(pid: int) -> float:
-    """Of a process, of those below it, and of those that they have waited for."""
-    return sum(map(_own_cpu_seconds, [pid, *descendants(pid)]))
-
-
-def _own_cpu_seconds(pid: int) -> float:
-    try:
-        # Behind the command's name, which may hold anything, in brackets; utime, stime, cutime, cstime.
-        figures = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[11:15]
-    except (FileNotFoundError, ProcessLookupError):
-        return 0.0  # it has ended
-    return sum(map(int, figures)) / _TICKS
 
 
 def _end(process: subprocess.Popen[str]) -> None:

@@ -1,30 +1,51 @@
 """`python -m serving.predict`: classify image files, in this process or by a running server.
 
-In: image files. Out: a table on standard output, and with `--show` a picture of each with its bars.
+In: image files. Out: a table or lines of JSON on standard output, and with `--show` a picture of each with
+its bars.
 """
 
 import io
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
-from typing import Annotated
+from typing import Annotated, Any, NamedTuple, Protocol
 
-import requests
 import typer
 
 from contracts import storage
-from contracts.console import log, run_app
-from contracts.errors import InputError, StageError
+from contracts.console import log, progress, run_app
+from contracts.errors import InputError
 from contracts.options import check_fillable
 from imaging import ImageError, decode
+from serving.api_key import read_key
+from serving.client import Client
+from serving.predictions import Prediction
 from serving.predictor import Ranked, load_predictor
 from serving.runtimes import RuntimeName
+from serving.settings import Settings
 
-Classify = Callable[[bytes], Sequence[Ranked]]
 
-TIMEOUT_S = 60
-BAR = 24
-"""Characters of a certain class's bar."""
+class Classify(Protocol):
+    """Who says what images show."""
+
+    parallel: int
+    """From how many threads it may be called at once."""
+
+    def __call__(self, images: Sequence[bytes]) -> list[Prediction | ImageError]:
+        """Classify encoded images, in their order; an error stands for one that can't be used."""
+        ...
+
+
+class Looked(NamedTuple):
+    """What became of an image."""
+
+    uri: str
+    answer: Prediction | Exception
+
+
+TOGETHER = 8
+"""Images that are read and classified at once; for more, progress is shown."""
 PICTURE = ".prediction.png"
 """Behind the image's own name without its ending."""
 
@@ -32,7 +53,10 @@ EXAMPLES = """\b
 Examples:
   python -m serving.predict --model data/models/digits/vgg16 photo.jpg
   python -m serving.predict --url http://127.0.0.1:8080 --top-k 3 *.jpg
+  CHRYSALIS_API_KEY_FILE=key python -m serving.predict --url https://example.org --json *.jpg
   python -m serving.predict --model data/models/digits/vgg16 --show photo.jpg
+
+Images of more than 300 kB are made smaller before they are sent, so that a request stays below 1.5 MB.
 """
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -46,11 +70,20 @@ def predict_cli(
     model: Annotated[
         str | None, typer.Option(envvar="CHRYSALIS_MODEL", help="Bundle: a folder or gs://bucket/prefix.")
     ] = None,
-    url: Annotated[str | None, typer.Option(help="Ask the server there instead.")] = None,
+    url: Annotated[
+        str | None, typer.Option(help="Ask the server there instead; its key is CHRYSALIS_API_KEY's.")
+    ] = None,
     top_k: Annotated[int, typer.Option(min=1, help="Classes shown for each image.")] = 3,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=1, help="Below it, a best class is told as not sure [0.5, or the server's]."
+        ),
+    ] = None,
     runtime: Annotated[RuntimeName, typer.Option(help="What runs the model in this process.")] = (
         RuntimeName.AUTO
     ),
+    as_json: Annotated[bool, typer.Option("--json", help="Print a line of JSON for each image.")] = False,
     show: Annotated[
         bool, typer.Option("--show", help=f"Draw each image with its bars: <name>{PICTURE} in this folder.")
     ] = False,
@@ -60,54 +93,83 @@ def predict_cli(
 ) -> None:
     """Print the most probable classes of images."""
     if url:
-        classify = ask_server(url, top_k)
+        classify: Classify = ask_server(url, top_k, threshold)
     elif model:
-        classify = ask_model(model, runtime, top_k)
+        classify = InProcess(model, runtime, top_k, threshold)
     else:
         raise InputError("expected --model with a bundle, or --url with a running server")
-    predict(images, classify, show_in if show_in is not None else "." if show else None)
+    pictures = show_in if show_in is not None else "." if show else None
+    predict(images, classify, pictures, as_json=as_json)
 
 
-def predict(images: Sequence[str], classify: Classify, pictures: str | None = None) -> None:
+def predict(
+    images: Sequence[str], classify: Classify, pictures: str | None = None, *, as_json: bool = False
+) -> None:
     """Print a small table for each image; those that can't be used are named at the end.
 
     Args:
         images: paths or gs:// URIs.
         classify: who says what they show.
         pictures: the folder to draw them into; None: they aren't drawn.
+        as_json: print lines of JSON instead.
 
     Raises:
         InputError: some couldn't be used.
+        StageError: the server failed.
     """
     bad = []
     if pictures is not None:
         check_fillable(pictures, "--show-in")
     names = [None] * len(images) if pictures is None else picture_uris(images, pictures)
-    for uri, picture in zip(images, names, strict=True):
-        try:
-            image = storage.read_bytes(uri)
-        except (InputError, storage.NotFoundError, OSError) as error:
-            bad.append(str(error))
+    for looked, picture in zip(_shown(look(images, classify), len(images)), names, strict=True):
+        uri, answer = looked
+        if isinstance(answer, Exception):
+            bad.append(f"{uri}: {answer}" if isinstance(answer, ImageError) else str(answer))
             continue
-        try:
-            best = classify(image)
-            typer.echo(table(uri, best))
-            if picture:
-                write_picture(picture, image, uri, best)
-        except ImageError as error:
-            bad.append(f"{uri}: {error}")
+        typer.echo(answer.json(uri) if as_json else answer.table(uri))
+        if picture:
+            write_picture(picture, storage.read_bytes(uri), uri, answer.top)
     if bad:
         raise InputError("; ".join(bad))
 
 
-def table(uri: str, best: Sequence[Ranked]) -> str:
-    """An image's name, and under it a line for each class: name, percent, bar."""
-    width = max(len(name) for name, _ in best)
-    lines = [
-        f"  {name:<{width}}  {probability:6.1%}  {'█' * round(probability * BAR)}".rstrip()
-        for name, probability in best
+def look(images: Sequence[str], classify: Classify) -> Iterator[Looked]:
+    """Read and classify images, some at once, and give them in their order.
+
+    Raises:
+        InputError: there is no server of ours.
+        StageError: it failed.
+    """
+    parts = [images[start : start + TOGETHER] for start in range(0, len(images), TOGETHER)]
+    with ThreadPoolExecutor(classify.parallel) as threads:
+        try:
+            for part in threads.map(lambda uris: _look(uris, classify), parts):
+                yield from part
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _look(uris: Sequence[str], classify: Classify) -> list[Looked]:
+    read = [_read(uri) for uri in uris]
+    good = [data for data in read if isinstance(data, bytes)]
+    answers = iter(classify(good) if good else [])
+    return [
+        Looked(uri, data if isinstance(data, Exception) else next(answers))
+        for uri, data in zip(uris, read, strict=True)
     ]
-    return "\n".join([uri, *lines])
+
+
+def _read(uri: str) -> bytes | Exception:
+    try:
+        return storage.read_bytes(uri)
+    except (InputError, OSError) as error:  # NotFoundError, too
+        return error
+
+
+def _shown(looked: Iterator[Looked], total: int) -> Iterable[Looked]:
+    if total <= TOGETHER:
+        return looked
+    return progress(looked, total=total, what="classifying images", unit="images")
 
 
 def picture_uris(images: Sequence[str], folder: str) -> list[str]:
@@ -149,35 +211,34 @@ def write_picture(picture: str, image: bytes, uri: str, best: Sequence[Ranked]) 
     log("picture", file=picture)
 
 
-def ask_model(uri: str, runtime: RuntimeName, top_k: int) -> Classify:
-    """Load a bundle, and classify in this process."""
-    predictor = load_predictor(uri, runtime)
-    return lambda image: predictor.predict(image, top_k)
+class InProcess:
+    """Classifies by a bundle that is loaded into this process."""
 
+    parallel = 1
 
-def ask_server(url: str, top_k: int) -> Classify:
-    """Classify by a running server."""
-    session = requests.Session()
+    def __init__(self, model: str, runtime: RuntimeName, top_k: int, threshold: float | None) -> None:
+        settings = Settings.from_environment(os.environ, model=model, runtime=runtime, threshold=threshold)
+        self._predictor = load_predictor(settings.model, settings.runtime)
+        self._top_k, self._threshold = top_k, settings.threshold
 
-    def classify(image: bytes) -> list[Ranked]:
+    def __call__(self, images: Sequence[bytes]) -> list[Prediction | ImageError]:
+        """Classify one image after the other."""
+        return [self._classify(image) for image in images]
+
+    def _classify(self, image: bytes) -> Prediction | ImageError:
         try:
-            answer = session.post(
-                f"{url.rstrip('/')}/predict", files={"file": image}, data={"top_k": top_k}, timeout=TIMEOUT_S
-            )
-            content = answer.json()
-        except requests.JSONDecodeError:
-            raise InputError(f"{url} isn't a Chrysalis server: it answered no JSON") from None
-        except requests.RequestException as error:
-            raise InputError(
-                f"{url} can't be asked ({type(error).__name__}): is the server running?"
-            ) from None
-        if answer.status_code == 422:
-            raise ImageError(content["error"])
-        if not answer.ok:
-            raise StageError(f"{url} answered {answer.status_code}: {content.get('error', content)}")
-        return [Ranked(item["class"], item["probability"]) for item in content["predictions"][0]["top"]]
+            top = self._predictor.predict(image, self._top_k)
+        except ImageError as error:
+            return error
+        return Prediction(top, sure=top[0].probability >= self._threshold)
 
-    return classify
+
+def ask_server(url: str, top_k: int, threshold: float | None) -> Client:
+    """Classify by a running server, with the key of the environment if there is one."""
+    parameters: dict[str, Any] = {"top_k": top_k}
+    if threshold is not None:
+        parameters["threshold"] = threshold
+    return Client(url, parameters, read_key(Settings.from_environment(os.environ, model=url)))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """`python -m serving.predict`, in its own process and by a server."""
 
+import json
 import re
 import shutil
 
@@ -18,6 +19,7 @@ from serving.predictor import Ranked
 def photos(tmp_path, picture):
     for colour in ("blue", "red"):
         (tmp_path / f"{colour}.png").write_bytes(picture(colour))
+    Image.new("RGB", (50, 50), "grey").save(tmp_path / "grey.png")
     (tmp_path / "notes.txt").write_text("hello")
     return tmp_path
 
@@ -36,6 +38,24 @@ def test_images_get_a_table(run_module, whom, photos):
     assert [first, other] == images
     assert best.split()[0] == "red"
     assert "%" in second
+
+
+def test_lines_of_json_say_what_isnt_sure(run_module, whom, photos):
+    images = [str(photos / f"{name}.png") for name in ("red", "grey")] * 10  # more than go together
+    process = run_module("serving.predict", *whom, "--json", "--threshold", "0.9999", "--top-k", "1", *images)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    lines = [json.loads(line) for line in output.splitlines()]
+    assert [line["image"] for line in lines] == images
+    assert [line["class"] for line in lines][::2] == ["red"] * 10
+    assert [line["sure"] for line in lines] == [True, False] * 10
+    assert {len(line["top"]) for line in lines} == {1}
+    assert '"done": 20' in errors.splitlines()[-1]
+
+
+def test_a_table_says_what_isnt_sure(whom, photos):
+    result = CliRunner().invoke(predict.app, [*whom, "--threshold", "0.9999", str(photos / "grey.png")])
+    assert result.output.splitlines()[0] == f"{photos / 'grey.png'}  not sure"
 
 
 def test_a_bad_image_is_named_and_the_rest_is_done(run_module, whom, photos):

@@ -16,6 +16,7 @@ from typing import Any
 from mangum import Mangum
 
 from serving.adapters.ready import ready_app
+from serving.api_key import read_key
 from serving.settings import Settings
 
 Handler = Callable[[Any, Any], Any]
@@ -48,7 +49,7 @@ def make_handler(settings: Settings) -> Handler:
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)  # where Mangum looks for it
     gateway = Mangum(loop.run_until_complete(ready_app(settings)), lifespan="off")
-    key = settings.api_key.get_secret_value() if settings.api_key else None
+    key = read_key(settings)
 
     def handler(event: Any, context: Any) -> Any:
         if isinstance(event, dict) and "requestContext" in event:
@@ -58,10 +59,10 @@ def make_handler(settings: Settings) -> Handler:
     return handler
 
 
-def _as_request(document: Any, key: str | None) -> Any:
+def _as_request(document: Any, key: bytes | None) -> Any:
     """A direct invocation as a function URL's event. Lambda has let its sender in: we add our own key."""
     door = "/predict" if isinstance(document, dict) and "instances" in document else "/get-prediction"
-    headers = {"content-type": "application/json", **({"x-api-key": key} if key else {})}
+    headers = {"content-type": "application/json", **({"x-api-key": key.decode("latin-1")} if key else {})}
     http = {"method": "POST", "path": door, "sourceIp": "127.0.0.1"}
     return {
         "version": "2.0",

@@ -2,50 +2,11 @@
 
 import base64
 import json
-import queue
-from typing import Any, NamedTuple
 
 import pytest
+from tests.serving.adapters.lambda_runtime import Runtime, http
 
 from contracts import storage
-
-NEXT = "/2018-06-01/runtime/invocation/next"
-
-
-class Outcome(NamedTuple):
-    """What the function posted: `response`, `error`, or the init phase's error."""
-
-    kind: str
-    document: Any
-
-
-class Runtime:
-    """Lambda's side: hands out events, and takes what comes of them."""
-
-    def __init__(self, loopback):
-        self._events, self._outcomes = queue.Queue(), queue.Queue()
-        self._invocations = 0
-        self.address = loopback(self._answer).removeprefix("http://")
-
-    def invoke(self, event):
-        self._events.put(event)
-        return self.outcome()
-
-    def outcome(self):
-        return self._outcomes.get(timeout=60)
-
-    def _answer(self, request, body):
-        if request.path == NEXT:
-            self._invocations += 1
-            headers = {
-                "Lambda-Runtime-Aws-Request-Id": f"request-{self._invocations}",
-                "Lambda-Runtime-Deadline-Ms": "9999999999999",
-                "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:eu-west-1:0:function:classify",
-                "Content-Type": "application/json",
-            }
-            return 200, headers, json.dumps(self._events.get()).encode()
-        self._outcomes.put(Outcome(request.path.rsplit("/", 1)[-1], json.loads(body)))
-        return 202, {}, b"{}"
 
 
 @pytest.fixture
@@ -66,20 +27,7 @@ def start(loopback, run_module):
 
     yield start_function
     for runtime in runtimes:
-        runtime._events.put({})  # lets the server's thread end
-
-
-def http(method, path, body=b"", **headers):
-    return {
-        "version": "2.0",
-        "routeKey": "$default",
-        "rawPath": path,
-        "rawQueryString": "",
-        "headers": {"host": "x.lambda-url.eu-west-1.on.aws", **headers},
-        "requestContext": {"http": {"method": method, "path": path, "sourceIp": "203.0.113.7"}},
-        "body": base64.b64encode(body).decode(),
-        "isBase64Encoded": True,
-    }
+        runtime.close()
 
 
 def form(photo):

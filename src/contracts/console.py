@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NoReturn, TypeVar
 
 import typer
-from tqdm import tqdm
 
 from contracts.errors import InputError, StageError
 
@@ -32,6 +31,8 @@ class Terminated(BaseException):
 def log(event: str, **fields: Any) -> None:
     """Report something that happened, on standard error: a sentence on a terminal, a JSON line elsewhere."""
     if sys.stderr.isatty():
+        from tqdm import tqdm  # a process without a terminal needn't pay for it
+
         details = " ".join(f"{key}={value}" for key, value in fields.items())
         tqdm.write(f"{event}  {details}".rstrip(), file=sys.stderr)
     else:
@@ -67,6 +68,8 @@ class Bar:
         self._started = self._last = time.monotonic()
         self._bar: Any = None
         if sys.stderr.isatty():
+            from tqdm import tqdm
+
             tqdm.monitor_interval = 0  # its thread would keep pools of processes from forking
             self._bar = tqdm(
                 total=total, initial=done, desc=what, unit=f" {unit}", file=sys.stderr, dynamic_ncols=True

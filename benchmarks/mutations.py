@@ -1,7 +1,7 @@
-"""Broken images, made from whole ones by numbered chance: the same number gives the same bytes everywhere.
+"""Broken images, made from whole ones by numbered chance: the same number gives the same bytes.
 
-Seeds of every format that the server reads, in their less usual kinds too, are flipped, cut, spliced and given
-other numbers in their headers. PNGs get right checksums afterwards, or nearly all would end at the first one.
+Seeds of every format that the server reads, in their less usual kinds too, are flipped, cut, spliced and
+given other numbers in their headers. PNGs get right checksums afterwards: nearly all would end at the first.
 """
 
 import io

@@ -1,19 +1,20 @@
-"""`make bench-serving-fuzz`: a running server is sent broken images, thousands of them, each in its own request.
+"""`make bench-serving-fuzz`: a running server is sent thousands of broken images, each in its own request.
 
-Not a benchmark of speed: it shows that no image ends the server, gets another answer than that it is classified
-or refused, or makes it keep memory, into reports/benchmarks/serving_fuzz.md. The images are numbered and made
-from their numbers, so one that did harm is sent again by `--first NUMBER --images 1`. Linux only, for /proc.
+Not a benchmark of speed: it shows that no image ends the server, is neither classified nor refused, or makes
+it keep memory, into reports/benchmarks/serving_fuzz.md. The images are numbered and made from their numbers,
+so one that did harm is sent again by `--first NUMBER --images 1`. Linux only, for /proc.
 """
 
 import http.client
 import json
 import tempfile
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -22,8 +23,8 @@ import typer
 from benchmarks import commands, machine
 from benchmarks.mutations import Case, make_case
 from benchmarks.report import MB, Target, table, targets_table
-from benchmarks.serving_process import CONTENT_TYPE
-from benchmarks.serving_under_attack import Watched, describe, form, make_small_bundle, watched
+from benchmarks.serving_process import CONTENT_TYPE, Question
+from benchmarks.serving_under_attack import Watched, describe, make_small_bundle, watched
 from contracts.console import Bar
 
 REPORT: Final = commands.ROOT / "reports/benchmarks/serving_fuzz.md"
@@ -57,39 +58,41 @@ class Round:
     """Bytes."""
 
 
-class Client(threading.local):
-    """A connection that is kept, for each thread its own."""
-
-    def __init__(self, port: int) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS_TO_ANSWER)
-
-    def send(self, case: Case) -> Answered:
-        """Send one image."""
-        began = time.monotonic()
-        try:
-            self._connection.request("POST", "/predict", form(case.data), {"Content-Type": CONTENT_TYPE})
-            answer = self._connection.getresponse()
-            status, said = answer.status, json.loads(answer.read()).get("error", "")
-        except (OSError, http.client.HTTPException, ValueError, AttributeError) as error:
-            self._connection.close()
-            status, said = NO_ANSWER, repr(error)
-        return Answered(case, status, said, time.monotonic() - began)
-
-
 def fuzz(server: Watched, numbers: range) -> Iterator[Round]:
     """Send the cases of the numbers; it ends early where the server did."""
-    client = Client(server.port)
+    step = max(1, len(numbers) // ROUNDS)
     with ThreadPoolExecutor(AT_ONCE) as threads:
-        for start in range(numbers.start, numbers.stop, step := max(1, len(numbers) // ROUNDS)):
+        for start in range(numbers.start, numbers.stop, step):
             some = range(start, min(start + step, numbers.stop))
-            answers = list(threads.map(lambda number: client.send(make_case(number)), some))
-            yield Round(answers, server.resident())
+            shares = [some[share::AT_ONCE] for share in range(AT_ONCE)]
+            answers = chain.from_iterable(threads.map(lambda share: _send_all(server.port, share), shares))
+            ordered = sorted(answers, key=lambda answered: answered.case.number)
+            yield Round(ordered, server.resident())
             if not server.lives:
                 return
 
 
+def _send_all(port: int, numbers: range) -> list[Answered]:
+    """Send cases one after the other over a connection that is kept."""
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS_TO_ANSWER)) as connection:
+        return [_send(connection, make_case(number)) for number in numbers]
+
+
+def _send(connection: http.client.HTTPConnection, case: Case) -> Answered:
+    began = time.monotonic()
+    try:
+        body = Question.of(case.data, {}).body
+        connection.request("POST", "/predict", body, {"Content-Type": CONTENT_TYPE})
+        answer = connection.getresponse()
+        status, said = answer.status, json.loads(answer.read()).get("error", "")
+    except (OSError, http.client.HTTPException, ValueError, AttributeError) as error:
+        connection.close()
+        status, said = NO_ANSWER, repr(error)
+    return Answered(case, status, said, time.monotonic() - began)
+
+
 def rise(rounds: Sequence[Round]) -> float:
-    """By how much the memory grew over the second half: the last quarter's median over the third's, less 1."""
+    """By how much the memory grew over the second half: the last quarter's median to the third's, less 1."""
     half = [one.resident for one in rounds][len(rounds) // 2 :]
     if len(half) < 2:
         return 0.0
@@ -156,10 +159,10 @@ def report(model: str, rounds: Sequence[Round], first: int, lived: bool, seconds
     return "\n\n".join(
         [
             "# Broken images",
-            f"`make bench-serving-fuzz` wrote this: {len(answers):,} images (numbers from {first}), whole ones of "
-            "eight formats with bits flipped, parts cut, dropped, repeated and spliced, and other numbers in "
-            f"their headers, sent to one `python -m serving` process, {AT_ONCE} at once, in {seconds / 60:.1f} "
-            f"minutes. Model: {model}.",
+            f"`make bench-serving-fuzz` wrote this: {len(answers):,} images, from number {first}: whole ones "
+            "of eight formats with bits flipped, parts cut, dropped, repeated and spliced, and with other "
+            f"numbers in their headers. One `python -m serving` process got them, {AT_ONCE} at once, in "
+            f"{seconds / 60:.1f} minutes. Model: {model}.",
             targets_table(targets(rounds, lived)),
             "## Answers",
             _answers_table(answers),

@@ -1,4 +1,4 @@
-"""Our server as a process that is attacked and watched: its log stays, its memory is looked at, its end noticed."""
+"""Our server as a process that is watched while it is attacked: its log, its memory, its end."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from typing import Final
 from benchmarks import commands, images
 from benchmarks.datasets import write_zip
 from benchmarks.measuring import MeasuringError, descendants
-from benchmarks.serving_process import BOUNDARY, free_port
+from benchmarks.serving_process import free_port
 from contracts.bundle import ModelBundle
 
 SECONDS_TO_START: Final = 120.0
@@ -92,15 +92,9 @@ def make_small_bundle(work: Path) -> str:
     _finish(commands.process_command(archive, interim))
     _finish(commands.build_command(interim, processed, "--shards", 2, "--image-size", 48))
     places = ["--input", str(processed), "--output", str(bundle)]
-    options = "--variant conv-deep --gpu 0 --wandb off --epochs 1".split()
+    options = ["--variant", "conv-deep", "--gpu", "0", "--wandb", "off", "--epochs", "1"]
     _finish([commands.PYTHON, "-m", "models.cnn.train_multi_gpu", *places, *options])
     return str(bundle)
-
-
-def form(image: bytes) -> bytes:
-    """The multipart body, of `serving_process.CONTENT_TYPE`, that holds one image."""
-    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="image"\r\n\r\n'
-    return head.encode() + image + f"\r\n--{BOUNDARY}--\r\n".encode()
 
 
 def describe(model: str) -> str:

@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from imaging.metered import Metered
+
 MAX_PIXELS: Final = 64 * 1024 * 1024
 """How many pixels an image may have: more than any camera of a phone, and 192 MiB once decoded."""
 
@@ -82,9 +84,12 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Decoded:
     if not data:
         raise ImageError("empty")
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        file = Metered(data)
+        with Image.open(file, formats=FORMATS) as image:
             _check_size(image, max_pixels)
+            file.allow_pixels()
             image.load()
+            file.end_within(1)
             animated = image.format in ANIMATIONS and bool(getattr(image, "is_animated", False))
             return Decoded(_to_rgb(_turn_upright(image)), image.format or "unknown", animated)
     except ImageError:

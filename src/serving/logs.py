@@ -1,4 +1,4 @@
-"""The server's log: a JSON line for each request, and uvicorn's own warnings in the same form.
+"""The server's log: a JSON line for each request, and the libraries' own warnings in the same form.
 
 No line holds a query, a header, a key or an image.
 """
@@ -32,14 +32,15 @@ class _Requests(logging.Handler):
 
 
 def configure_logs() -> None:
-    """Send the requests, and uvicorn's warnings and errors, through `contracts.console`."""
+    """Send the requests, and all libraries' warnings and errors, through `contracts.console`."""
     for logger, handler, level in (
-        (logging.getLogger("uvicorn.error"), _Events(), logging.WARNING),
+        (logging.getLogger(), _Events(), logging.WARNING),
         (_REQUESTS, _Requests(), logging.INFO),
     ):
         logger.handlers = [handler]
         logger.setLevel(level)
-        logger.propagate = False
+    _REQUESTS.propagate = False
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # it warns of what clients send
 
 
 def make_request_log(quiet: Container[str]) -> Callable[[Exchange], None]:

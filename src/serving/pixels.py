@@ -3,12 +3,12 @@
 A small file may hold many: bytes alone don't bound the time that a request takes from all others.
 """
 
-import io
 from collections.abc import Sequence
 
 from PIL import Image
 
 from imaging.decode import FORMATS
+from imaging.metered import Metered
 from serving.errors import TooManyPixelsError
 
 
@@ -29,7 +29,7 @@ def require_few_pixels(images: Sequence[bytes], limit: int) -> None:
 def count_pixels(data: bytes) -> int:
     """Count an image's pixels; 0 of what is none, which costs nothing and whose decoding says why."""
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        with Image.open(Metered(data), formats=FORMATS) as image:
             return image.width * image.height
     except Exception:  # noqa: BLE001 - Pillow's plugins raise nearly anything at hostile bytes
         return 0

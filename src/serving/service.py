@@ -1,5 +1,6 @@
 """What every door asks: images in, probabilities out, within the limits. The doors only translate."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -43,6 +44,8 @@ class Service:
     def model(self) -> Served:
         """What is served now.
 
+        A reload may put another in its place, and then closes its lane: hand it images before any `await`.
+
         Raises:
             NotReadyError: nothing yet.
         """
@@ -78,7 +81,9 @@ class Service:
                 images the message names the bad one by its index from 0.
         """
         self.require_few(len(images))
-        require_few_pixels(images, self.settings.max_request_pixels)
+        if len(images) > 1 or self.settings.max_request_pixels < self.settings.max_pixels:
+            # In a thread: a hostile header takes a while. A single image is looked at when it is decoded.
+            await asyncio.to_thread(require_few_pixels, images, self.settings.max_request_pixels)
         model = self.model
 
         def work(index: int) -> NDArray[np.float32]:

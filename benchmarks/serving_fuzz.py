@@ -117,12 +117,12 @@ def main(
                 _tell(one)
                 bar.advance(len(one.answers), memory_mb=round(one.resident / MB))
             bar.finish()
-            lived = server.lives
+            lived, noise = server.lives, server.noise()
             if not lived:
                 typer.echo(
                     f"the server ended with {server.process.returncode}:\n{server.last_words()}", err=True
                 )
-            text = report(describe(model), rounds, first, lived, time.monotonic() - began)
+            text = report(describe(model), rounds, first, lived, noise, time.monotonic() - began)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(text)
     typer.echo(text)
@@ -151,7 +151,7 @@ def targets(rounds: Sequence[Round], lived: bool) -> list[Target]:
     ]
 
 
-def report(model: str, rounds: Sequence[Round], first: int, lived: bool, seconds: float) -> str:
+def report(model: str, rounds: Sequence[Round], first: int, lived: bool, noise: int, seconds: float) -> str:
     """The page."""
     answers = [answered for one in rounds for answered in one.answers]
     slowest = max(answers, key=lambda answered: answered.seconds)
@@ -167,7 +167,7 @@ def report(model: str, rounds: Sequence[Round], first: int, lived: bool, seconds
             "## Answers",
             _answers_table(answers),
             f"The slowest took {slowest.seconds:.2f} s: number {slowest.case.number}, {slowest.case.format}, "
-            f"{slowest.said or 'classified'}.",
+            f"{slowest.said or 'classified'}. Lines of the log that libraries wrote: {noise:,}.",
             "## Memory",
             table(
                 ["", "at first", "a quarter", "half", "three quarters", "at the end", "most"],

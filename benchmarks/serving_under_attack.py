@@ -47,6 +47,10 @@ class Watched:
         """The end of its log."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
 
+    def noise(self) -> int:
+        """Lines of its log that aren't its own: what libraries write to standard error."""
+        return sum(not _event(line) for line in self.log.read_text(errors="replace").splitlines())
+
     def complaints(self) -> list[str]:
         """What it said that is more than a note: tracebacks, and lines of a level above INFO."""
         return [line for line in self.log.read_text(errors="replace").splitlines() if _complains(line)]

@@ -8,7 +8,7 @@ def test_a_server_is_sent_broken_images_and_lives(tiny_bundle, tmp_path):
         assert [answered.case.number for one in rounds for answered in one.answers] == list(range(60))
         assert server.lives
         assert all(target.met for target in targets(rounds, lived=True)[:2])
-        assert "| JPEG |" in report("tiny", rounds, 0, lived=True, seconds=1)
+        assert "| JPEG |" in report("tiny", rounds, 0, lived=True, noise=0, seconds=1)
 
 
 def test_a_server_that_ends_is_noticed(tiny_bundle, tmp_path):

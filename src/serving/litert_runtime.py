@@ -3,17 +3,16 @@
 An interpreter holds its own copy of the weights, packed for the processor, and its own activations.
 """
 
-import ctypes
 import heapq
-import mmap
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from serving.memory import release_pages
 from serving.runtimes import RuntimeName
 
 
@@ -32,7 +31,7 @@ class LiteRTRuntime:
         """
         self.concurrency = len(threads)
         self._pool = Pool([Interpreter(path, count) for count in threads])
-        release_pages(path)
+        release_pages(path)  # each has mapped it, read all of it once, and works on its packed copy
 
     def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Give the probabilities of one image; wait while all interpreters are at work."""
@@ -85,18 +84,3 @@ class Pool:
             with self._changed:
                 heapq.heappush(self._free, index)
                 self._changed.notify()
-
-
-def release_pages(path: Path) -> None:
-    """Give the pages of a mapped file back to the system; it reads them again where they are still needed.
-
-    The interpreters map the file each for itself, read all of it once, and work on their packed copies.
-    """
-    with suppress(OSError, AttributeError):  # there is no such list but on Linux: the memory stays taken
-        for line in Path("/proc/self/maps").read_text().splitlines():
-            addresses, *_, name = line.split(maxsplit=5)
-            if name == str(path.resolve()):
-                start, end = (int(address, 16) for address in addresses.split("-"))
-                ctypes.CDLL(None).madvise(
-                    ctypes.c_void_p(start), ctypes.c_size_t(end - start), mmap.MADV_DONTNEED
-                )

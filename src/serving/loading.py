@@ -14,6 +14,7 @@ from typing import NamedTuple, TypeVar
 from contracts.bundle import ModelBundle
 from contracts.console import log
 from serving.errors import NotReadyError, ReloadError
+from serving.memory import release_heap
 from serving.predictor import Predictor, load_predictor
 from serving.queueing import Lane
 from serving.settings import Settings
@@ -47,6 +48,7 @@ class Served:
         def close() -> None:
             self.lane.close(drop=False)
             self.predictor.runtime.close()
+            release_heap()
 
         threading.Thread(target=close, name="retire", daemon=True).start()
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from serving import litert_runtime, tensorflow_runtime
+from serving.memory import release_pages
 from serving.runtimes import Execution, RuntimeName, load_runtime
 
 
@@ -60,7 +61,7 @@ def test_the_pages_of_the_file_are_given_back(tiny_bundle, pixels):
 
     before = interpreters[0](pixels[0])
     assert resident() > 0
-    litert_runtime.release_pages(path)
+    release_pages(path)
     assert resident() == 0
     for interpreter in interpreters:
         assert np.array_equal(interpreter(pixels[0]), before)

@@ -1,0 +1,23 @@
+"""Memory that the process has no more use for, given back to the system; elsewhere than on Linux it stays."""
+
+import ctypes
+import mmap
+from contextlib import suppress
+from pathlib import Path
+
+
+def release_pages(path: Path) -> None:
+    """Give back the pages of a file that is mapped for reading; the system reads them again where needed."""
+    with suppress(OSError, AttributeError):
+        for line in Path("/proc/self/maps").read_text().splitlines():
+            addresses, *_, name = line.split(maxsplit=5)
+            if name == str(path.resolve()):
+                start, end = (int(address, 16) for address in addresses.split("-"))
+                span = ctypes.c_void_p(start), ctypes.c_size_t(end - start)
+                ctypes.CDLL(None).madvise(*span, mmap.MADV_DONTNEED)
+
+
+def release_heap() -> None:
+    """Give back what was freed: glibc would keep a freed model's memory, and take more for the next one."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)

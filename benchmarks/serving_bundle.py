@@ -1,16 +1,16 @@
-"""The bundle that is served: VGG16 with 5 classes at 224 and random weights, as the trainer exports one.
+"""A bundle to serve: a network with 5 classes at 224 and random weights, exported as the trainer does it.
 
-    python -m benchmarks.serving_bundle FOLDER [PHOTOS.zip]
+    python -m benchmarks.serving_bundle FOLDER vgg16|nothing [PHOTOS.zip]
 
-What a network says of a photo costs as much with random weights as with trained ones. A finished bundle in
-FOLDER stays as it is.
+What a network says of a photo costs as much with random weights as with trained ones; `nothing` is a network
+that only averages the pixels. A finished bundle in FOLDER stays as it is.
 """
 
 import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from benchmarks import images
 from contracts.bundle import (
@@ -30,10 +30,23 @@ BYTES: Final = 110_000
 """Of a photo: the one nearest to it is the first golden one, and what servers are asked."""
 
 
-def write(folder: Path, photos: list[images.Named]) -> None:
+def network_of(name: str) -> Any:
+    """Build it: uint8 RGB [batch, 224, 224, 3] to logits."""
+    import keras
+
+    from models.vgg16.model import build
+
+    keras.utils.set_random_seed(0)
+    if name == "vgg16":
+        return build(len(CLASSES), SPEC.size)
+    pixels = keras.Input((SPEC.size, SPEC.size, 3), dtype="uint8")
+    averages = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(pixels))
+    return keras.Model(pixels, keras.layers.Dense(len(CLASSES))(averages))
+
+
+def write(folder: Path, name: str, photos: list[images.Named]) -> None:
     """Build the network, convert it and describe the bundle in `folder`."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import keras
     import numpy as np
 
     from contracts import storage
@@ -43,11 +56,9 @@ def write(folder: Path, photos: list[images.Named]) -> None:
     from models.trainer.litert import LiteRTModel, write_litert
     from models.trainer.provenance import package_versions
     from models.trainer.saved_model import write_saved_model
-    from models.vgg16.model import build
 
-    keras.utils.set_random_seed(0)
     folder.mkdir(parents=True, exist_ok=True)
-    network = build(len(CLASSES), SPEC.size)
+    network = network_of(name)
     write_saved_model(network, folder / SAVED_MODEL, SPEC, CLASSES)
     encoded = sorted((data for _, data in photos), key=lambda data: abs(len(data) - BYTES))[:PHOTOS]
     litert = write_litert(
@@ -58,8 +69,8 @@ def write(folder: Path, photos: list[images.Named]) -> None:
     ]
     golden = write_golden(folder, examples, SPEC, LiteRTModel(folder / LITERT_MODEL))
     ModelBundle(
-        name="vgg16",
-        architecture="vgg16",
+        name=name,
+        architecture=name,
         dataset="photos",
         dataset_digest="",
         created_at=datetime.now(UTC),
@@ -79,6 +90,6 @@ def write(folder: Path, photos: list[images.Named]) -> None:
 
 
 if __name__ == "__main__":
-    place, *archive = map(Path, sys.argv[1:])
-    if not (place / ModelBundle.file_name).exists():
-        write(place, images.photos(archive[0] if archive else None))
+    place, network, *archive = sys.argv[1:]
+    if not (Path(place) / ModelBundle.file_name).exists():
+        write(Path(place), network, images.photos(Path(archive[0]) if archive else None))

@@ -1,6 +1,6 @@
 """Load on a server: so many connections, each sending the same request again when its answer is there.
 
-    python serving_load.py PORT PATH BODY CONTENT_TYPE CONCURRENCY SECONDS
+    python serving_load.py PORT PATH CONTENT_TYPE CONCURRENCY SECONDS <BODY
 
 A process of its own, which costs little: stdout ends with one line, the `Load` as JSON. No request begins
 after SECONDS; the throughput counts them all, to the last answer.
@@ -11,7 +11,6 @@ import json
 import sys
 import time
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import httptools
@@ -107,8 +106,8 @@ def post(path: str, body: bytes, content_type: str) -> bytes:
 
 def main() -> None:
     """Load the server that the arguments name."""
-    port, path, body, content_type, concurrency, seconds = sys.argv[1:]
-    request = post(path, Path(body).read_bytes(), content_type)
+    port, path, content_type, concurrency, seconds = sys.argv[1:]
+    request = post(path, sys.stdin.buffer.read(), content_type)
     done = uvloop.run(load(int(port), request, int(concurrency), float(seconds)))
     sys.stdout.write(json.dumps(asdict(done)) + "\n")
 

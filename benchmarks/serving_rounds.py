@@ -58,8 +58,6 @@ class Work:
     bundle: Path
     photo: Path
     question: Question
-    body: Path
-    """A file with the question's body."""
 
     def on(self, server: Server) -> Runner:
         """Load on a server, which runs only meanwhile."""
@@ -131,8 +129,8 @@ def load_on(port: int, work: Work, concurrency: int, seconds: float) -> Load:
     Raises:
         WrongOutputError: an answer wasn't 200.
     """
-    question = [port, work.question.path, work.body, CONTENT_TYPE, concurrency, seconds]
-    load = read_load([PYTHON, serving_load.__file__, *map(str, question)])
+    command = [PYTHON, serving_load.__file__, port, work.question.path, CONTENT_TYPE, concurrency, seconds]
+    load = read_load([str(part) for part in command], work.question.body)
     if load.failures:
         raise WrongOutputError(
             f"{load.failures} of {load.answers} answers failed at {concurrency} connections"
@@ -140,16 +138,17 @@ def load_on(port: int, work: Work, concurrency: int, seconds: float) -> Load:
     return load
 
 
-def read_load(command: Sequence[str]) -> Load:
-    """Run a command whose last line is a `Load`.
+def read_load(command: Sequence[str], given: bytes = b"") -> Load:
+    """Run a command whose last line is a `Load`; `given` is its standard input.
 
     Raises:
         MeasuringError: it failed.
     """
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **ENVIRONMENT})
+    done = subprocess.run(command, input=given, capture_output=True, env={**os.environ, **ENVIRONMENT})
     if done.returncode:
-        raise MeasuringError(f"{' '.join(command)}\nended with {done.returncode}:\n{done.stderr[-2000:]}")
-    return Load(**json.loads(done.stdout.rstrip().rpartition("\n")[2]))
+        said = done.stderr[-2000:].decode(errors="replace")
+        raise MeasuringError(f"{' '.join(command)}\nended with {done.returncode}:\n{said}")
+    return Load(**json.loads(done.stdout.rstrip().rpartition(b"\n")[2]))
 
 
 def ratios(mine: Iterable[Trial], theirs: Iterable[Trial]) -> list[float]:

@@ -5,7 +5,7 @@ holds up neither the event loop nor the lane to the network.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple, Self
 
@@ -80,8 +80,12 @@ class Buckets:
         self._settings = settings
         self._slots = asyncio.Semaphore(THREADS)
 
-    async def read(self, images: Sequence[bytes | Place]) -> list[bytes]:
+    async def read(self, images: Sequence[bytes | Place], hold: Callable[[int], None]) -> list[bytes]:
         """Fetch what is named, and leave the rest as it is; in the same order.
+
+        Args:
+            images: encoded, or where they lie.
+            hold: is told of the bytes of each that was fetched: see `buffers.held_by`.
 
         Raises:
             RequestError: a bucket isn't allowed or doesn't answer in time, there is no such object, or it
@@ -93,7 +97,7 @@ class Buckets:
         limit = self._settings.bucket_timeout_s
         try:
             async with asyncio.timeout(limit):
-                fetched = iter(await self._fetch_all(places))
+                fetched = iter(await self._fetch_all(places, hold))
         except TimeoutError:
             raise BucketUnreachableError(f"Cloud Storage gave no answer in {limit:g} s: try again") from None
         return [next(fetched) if isinstance(image, Place) else image for image in images]
@@ -105,13 +109,14 @@ class Buckets:
                 f"can name it in {variable('allow_buckets')}"
             )
 
-    async def _fetch_all(self, places: Sequence[Place]) -> list[bytes]:
+    async def _fetch_all(self, places: Sequence[Place], hold: Callable[[int], None]) -> list[bytes]:
         """Fetch in parallel; the first failure ends the rest."""
         left = self._settings.max_body_bytes
 
         async def fetch(place: Place) -> bytes:
             nonlocal left
             data = await self._fetch(place)
+            hold(len(data))
             left -= len(data)
             if left < 0:
                 raise ObjectTooLargeError(

@@ -1,8 +1,15 @@
 """The bytes of all requests' bodies together: each may be large, and all at once fill the memory."""
 
+from collections.abc import Callable
+from typing import Final
+
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.errors import BuffersFullError
+
+HOLD: Final = "chrysalis.hold"
+"""The scope's key of what counts further bytes of a request."""
 
 
 class Budget:
@@ -28,7 +35,10 @@ class Budget:
 
 
 class BoundedBuffers:
-    """ASGI middleware: what a door has read of its body counts until its request ends, however it does."""
+    """ASGI middleware: what a door has read counts until its request ends, however it does.
+
+    That is the request's body, and what `held_by` was told of: objects that the request names.
+    """
 
     def __init__(self, app: ASGIApp, budget: Budget) -> None:
         self.app = app
@@ -38,15 +48,24 @@ class BoundedBuffers:
         """Serve one request."""
         held = 0
 
-        async def receive_held() -> Message:
+        def hold(size: int) -> None:
             nonlocal held
-            message = await receive()
-            size = len(message.get("body", b""))
             self._budget.take(size)
             held += size
+
+        async def receive_held() -> Message:
+            message = await receive()
+            hold(len(message.get("body", b"")))
             return message
 
+        scope[HOLD] = hold
         try:
             await self.app(scope, receive_held, send)
         finally:
             self._budget.give_back(held)
+
+
+def held_by(request: Request) -> Callable[[int], None]:
+    """What counts further bytes as this request's; it raises BuffersFullError where they are too many."""
+    hold: Callable[[int], None] = request.scope[HOLD]
+    return hold

@@ -101,7 +101,8 @@ def test_cloud_run_gives_a_port_and_nothing_to_write_to(run, eventually, photo):
 
 def test_app_engine_asks_its_checks_on_8080(run, eventually, tiny_bundle):
     settings = yaml.safe_load((ROOT / "deploy/appengine/app.yaml").read_text())
-    environment = {**settings["env_variables"], "CHRYSALIS_MODEL": "/bundle", "CHRYSALIS_REQUIRE_BLESSED": "0"}
+    ours = {"CHRYSALIS_MODEL": "/bundle", "CHRYSALIS_REQUIRE_BLESSED": "0"}
+    environment = {**settings["env_variables"], **ours}
     container = run(build(None), environment=environment, ports={"8080/tcp": ("127.0.0.1", None)})
 
     def ok(check: str) -> bool:

@@ -171,6 +171,15 @@ def test_a_silent_bucket_holds_nobody_else_up(ask, photos, loopback, monkeypatch
     assert stuck == [503] * 6
 
 
+def test_fetched_bytes_count_with_those_of_all_requests(photos, tiny_bundle, serve):
+    settings = Settings(model=str(tiny_bundle), allow_buckets=(photos,), max_buffered_bytes=100_000)
+    with serve(settings) as server:
+        document = {"bucket": photos, "filename": "large.jpg"}
+        for _ in range(2):  # and are let go of
+            assert server.post("/get-prediction", json=document).status == 503
+        assert server.post("/get-prediction", json={**document, "filename": "photos/red.jpg"}).status == 200
+
+
 def test_an_object_that_lies_about_its_size_is_bounded(ask, photos, gcs_emulator, loopback, monkeypatch):
     def lie(request, _):
         if "/download/" in request.path:

@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from serving.body import read_json
 from serving.buckets import Buckets, Place
+from serving.buffers import held_by
 from serving.doors.answers import describe_answer
 from serving.doors.parameters import Parameters
 from serving.errors import MalformedError
@@ -27,7 +28,7 @@ def make_get_prediction_doors(service: Service, buckets: Buckets) -> list[Route]
         places = read_places(document)
         service.require_few(len(places))
         parameters = Parameters.read(document, service.settings)
-        classified = await service.classify(await buckets.read(places))
+        classified = await service.classify(await buckets.read(places, held_by(request)))
         return JSONResponse(describe_answer(classified, parameters))
 
     return [Route("/get-prediction", get_prediction, methods=["POST"])]

@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from serving.body import decode_base64, read_json
 from serving.buckets import Buckets, Place
+from serving.buffers import held_by
 from serving.doors.answers import describe, describe_answer
 from serving.doors.forms import FILE_FIELDS, read_form
 from serving.doors.parameters import Parameters
@@ -38,7 +39,7 @@ def make_predict_doors(service: Service, buckets: Buckets) -> list[Route]:
             service.require_room()  # a body that couldn't be answered isn't read
             asked = await _read(request, service.settings)
             service.require_few(len(asked.images))
-            classified = await service.classify(await buckets.read(asked.images))
+            classified = await service.classify(await buckets.read(asked.images, held_by(request)))
             return JSONResponse(tell(classified, asked.parameters))
 
         return Route(path, predict, methods=["POST"])

@@ -105,8 +105,10 @@ def test_under_load_the_champion_is_replaced_and_no_request_is_lost(crowned, mod
             answers.append(crowned.post(files=[("files", image), ("files", image)]))
 
     clients = [threading.Thread(target=ask) for _ in range(4)]
-    for client in clients:
-        client.start()
+    # A line for each request: a pipe that nobody reads would fill, and stop the server.
+    reader = threading.Thread(target=crowned.process.stderr.read)
+    for thread in (reader, *clients):
+        thread.start()
     for round_ in range(6):
         name = "ba"[round_ % 2]
         crown(models, name)
@@ -125,6 +127,8 @@ def test_under_load_the_champion_is_replaced_and_no_request_is_lost(crowned, mod
     assert all(item["class"] == "red" for answer in answers for item in answer.content["predictions"])
     threads = len(list(Path(f"/proc/{crowned.process.pid}/task").iterdir()))
     assert threads < 30, "those of the models that were replaced have ended"
+    crowned.process.send_signal(signal.SIGTERM)
+    reader.join()
 
 
 def test_the_same_model_is_not_loaded_again(crowned):

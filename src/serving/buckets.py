@@ -7,7 +7,7 @@ holds up neither the event loop nor the lane to the network.
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Final, NamedTuple, Self
+from typing import Final
 
 from contracts import storage
 from contracts.console import log
@@ -15,62 +15,16 @@ from contracts.errors import InputError, StageError
 from serving.errors import (
     BucketUnreachableError,
     ForbiddenError,
-    MalformedError,
     NotFoundHereError,
     ObjectTooLargeError,
     RequestError,
 )
 from serving.loading import in_daemon
+from serving.places import Place
 from serving.settings import Settings, variable
 
 THREADS: Final = 4
 """Objects that are read at once: more photos a second than are classified, and few in memory."""
-
-NAME_BYTES: Final = 1024
-"""An object's name has no more."""
-
-SCHEME: Final = "gs://"
-
-
-class Place(NamedTuple):
-    """An object that a request names."""
-
-    bucket: str
-    name: str
-    called: str
-    """Where the request says so, such as `instance 3`, for messages."""
-
-    @property
-    def uri(self) -> str:
-        """Its URI."""
-        return f"{SCHEME}{self.bucket}/{self.name}"
-
-    @classmethod
-    def of(cls, bucket: object, name: object, called: str) -> Self:
-        """Take a bucket's and an object's name.
-
-        Raises:
-            MalformedError: they can't be.
-        """
-        for what, part in (("bucket", bucket), ("filename", name)):
-            if not isinstance(part, str) or not _is_plain(part):
-                raise MalformedError(
-                    f"{called}: expected the {what} as text of 1 to {NAME_BYTES} bytes without control "
-                    f"characters and without .. between slashes, got {str(part)[:60]!r}"
-                )
-        return cls(str(bucket), str(name), called)
-
-    @classmethod
-    def of_uri(cls, uri: object, called: str) -> Self:
-        """Take `gs://bucket/name`.
-
-        Raises:
-            MalformedError: it is none.
-        """
-        if not isinstance(uri, str) or not uri.startswith(SCHEME):
-            raise MalformedError(f"{called}: expected gs://bucket/name, got {str(uri)[:60]!r}")
-        bucket, _, name = uri.removeprefix(SCHEME).partition("/")
-        return cls.of(bucket, name, called)
 
 
 class Buckets:
@@ -165,10 +119,3 @@ def _as_request_error(place: Place, error: InputError | StageError) -> RequestEr
         return ForbiddenError(f"{place.called}: the server's account may not read {place.uri}")
     log("a bucket can't be read", uri=place.uri, error=str(error))
     return BucketUnreachableError(f"{place.called}: {place.uri} can't be read now: try again")
-
-
-def _is_plain(part: str) -> bool:
-    """Whether a text can be a name, and means the same to whatever passes it on."""
-    if not part.isprintable() or ".." in part.split("/"):
-        return False
-    return 1 <= len(part.encode(errors="replace")) <= NAME_BYTES

@@ -11,11 +11,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from serving.body import read_json
-from serving.buckets import Buckets, Place
+from serving.buckets import Buckets
 from serving.buffers import held_by
 from serving.doors.answers import describe_answer
 from serving.doors.parameters import Parameters
 from serving.errors import MalformedError
+from serving.places import Place
 from serving.service import Service
 
 

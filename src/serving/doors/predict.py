@@ -14,12 +14,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from serving.body import decode_base64, read_json
-from serving.buckets import Buckets, Place
+from serving.buckets import Buckets
 from serving.buffers import held_by
 from serving.doors.answers import describe, describe_answer
 from serving.doors.forms import FILE_FIELDS, read_form
 from serving.doors.parameters import Parameters
 from serving.errors import MalformedError, MediaTypeError
+from serving.places import Place
 from serving.service import Classified, Service
 from serving.settings import Settings
 

@@ -3,7 +3,6 @@
 An interpreter holds its own copy of the weights, packed for the processor, and its own activations.
 """
 
-import heapq
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -27,7 +26,7 @@ class LiteRTRuntime:
 
         Args:
             path: of `model.tflite`.
-            threads: of each interpreter, in the order in which they are taken.
+            threads: of each interpreter.
         """
         self.concurrency = len(threads)
         self._pool = Pool([Interpreter(path, count) for count in threads])
@@ -65,11 +64,14 @@ class Interpreter:
 
 
 class Pool:
-    """Interpreters in the order in which they are taken: a call gets the first that is free."""
+    """Interpreters, of which the first is the quickest if it has the cores to itself.
+
+    A call that is alone takes the first, one beside others a free one of the rest, else the first after all.
+    """
 
     def __init__(self, interpreters: Sequence[Interpreter]) -> None:
         self._interpreters = interpreters
-        self._free = list(range(len(interpreters)))  # a heap
+        self._free = set(range(len(interpreters)))
         self._changed = threading.Condition()
 
     @contextmanager
@@ -77,10 +79,12 @@ class Pool:
         """Give one for the block; wait until there is one."""
         with self._changed:
             self._changed.wait_for(lambda: self._free)
-            index = heapq.heappop(self._free)
+            alone = len(self._free) == len(self._interpreters)
+            index = 0 if alone else max(self._free)
+            self._free.remove(index)
         try:
             yield self._interpreters[index]
         finally:
             with self._changed:
-                heapq.heappush(self._free, index)
+                self._free.add(index)
                 self._changed.notify()

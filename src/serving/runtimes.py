@@ -49,9 +49,9 @@ class Execution(NamedTuple):
     """Of TensorFlow: that the first image of a batch waits for others."""
 
     def interpreters(self, cores: int) -> list[int]:
-        """The threads of each of LiteRT's interpreters, in the order in which they are taken.
+        """The threads of each of LiteRT's interpreters.
 
-        The first has all cores, for whoever comes alone; the others, which run only beside it, one each.
+        The first has all cores, for whoever comes alone; the others, which run beside one another, one each.
         """
         workers = self.workers or max(1, cores // (self.threads or 1))
         return [self.threads or cores] + [self.threads or 1] * (workers - 1)

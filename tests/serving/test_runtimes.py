@@ -65,3 +65,14 @@ def test_the_pages_of_the_file_are_given_back(tiny_bundle, pixels):
     assert resident() == 0
     for interpreter in interpreters:
         assert np.array_equal(interpreter(pixels[0]), before)
+
+
+def test_who_is_alone_gets_the_first_interpreter_and_who_is_not_another():
+    pool = litert_runtime.Pool(["wide", "narrow", "thin"])
+    with pool.borrow() as alone:
+        with pool.borrow() as second, pool.borrow() as third:
+            assert [alone, second, third] == ["wide", "thin", "narrow"]
+        with pool.borrow() as again:
+            assert again == "thin"
+    with pool.borrow() as alone:
+        assert alone == "wide"

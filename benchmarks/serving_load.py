@@ -22,7 +22,7 @@ class Load:
     """What came back."""
 
     milliseconds: list[float]
-    """Of each answer, but of each connection's first where there are several: it found no queue."""
+    """Of each answer; where several connections were answered twice, without each one's first: it met no queue."""
     answers: int
     seconds: float
     """From the first request to the last answer."""
@@ -88,10 +88,11 @@ async def load(port: int, request: bytes, concurrency: int, seconds: float) -> L
     ]
     await asyncio.gather(*(connection.ended for connection in connections))
     ended = time.perf_counter()
-    warm = slice(1, None) if concurrency > 1 else slice(None)
+    every = [connection.milliseconds for connection in connections]
+    later = [one for some in every for one in some[1:]] if concurrency > 1 else []
     return Load(
-        [one for connection in connections for one in connection.milliseconds[warm]],
-        sum(len(connection.milliseconds) for connection in connections),
+        later or [one for some in every for one in some],
+        sum(map(len, every)),
         ended - began,
         sum(connection.failures for connection in connections),
         time.process_time() - used,

@@ -37,10 +37,10 @@ def load(work: Work, rounds: int, seconds: float) -> Section:
     few, many = results[FEW], results[MANY]
     about = (
         f"All servers are up; one runs at a time, for {seconds:g} s of each round, and the others are held "
-        "still (SIGSTOP) meanwhile. Each connection sends its next request when the last one is answered. "
-        "Bare is decoding and asking the same LiteRT file in one process, without HTTP: one interpreter with "
-        "a thread for each core, or one for each core with one thread. Percentiles are of all rounds' answers. "
-        "Ratios and differences are taken within each round, and their median is the figure."
+        "still (SIGSTOP) meanwhile. Each connection sends its next request when its last one is answered. "
+        "Bare is decoding and asking the same LiteRT file in one process, without HTTP: one interpreter "
+        "with a thread for each core, or one for each core with one thread. Percentiles are of all rounds' "
+        "answers. Ratios and differences are taken within each round, and their median is the figure."
     )
     blocks = [
         about,

@@ -22,7 +22,7 @@ class Load:
     """What came back."""
 
     milliseconds: list[float]
-    """Of each answer; where several connections were answered twice, without each one's first: it met no queue."""
+    """Of each answer; of several connections without each one's first, if it has more: that met no queue."""
     answers: int
     seconds: float
     """From the first request to the last answer."""

@@ -83,7 +83,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
         self._in_head = self._body_came = False
-        self._head_bytes = 0
+        self._head_bytes = 0  # but for those that came together with the request's first
+        self._most_bytes = self.guard.settings.max_header_bytes
         self._refused = False
 
     # The connection
@@ -111,7 +112,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._head_bytes += len(data)
         try:
             self.parser.feed_data(data)
-            if self._in_head and self._head_bytes > self.guard.settings.max_header_bytes:
+            if self._in_head and max(self._head_bytes, self._parsed_bytes()) > self._most_bytes:
                 self._refuse(self._too_many_headers())
         except httptools.HttpParserUpgrade:
             pass  # to nothing that we speak; the request is answered as it is
@@ -132,9 +133,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """A request's headers are there: the application takes over."""
         self._in_head, self._body_came = False, False
-        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > (
-            self.guard.settings.max_header_bytes
-        ):
+        if self._parsed_bytes() > self._most_bytes:
             raise self._too_many_headers()
         if len(self.pipeline) >= MOST_PIPELINED:
             text = f"at most {MOST_PIPELINED} requests before their answers"
@@ -192,6 +191,9 @@ class GuardedProtocol(HttpToolsProtocol):
     def _busy(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
+    def _parsed_bytes(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+
     def _arm(self, seconds: float, act: Callable[[], None]) -> None:
         self._disarm()
         self._timer = self.loop.call_later(seconds, act)
@@ -216,7 +218,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self.transport.close()  # it never sent anything, as browsers do that connect ahead
 
     def _too_many_headers(self) -> _RefusedError:
-        text = f"at most {self.guard.settings.max_header_bytes} bytes of headers"
+        text = f"at most {self._most_bytes} bytes of headers"
         return _RefusedError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers", text)
 
     def _refuse(self, error: _RefusedError) -> None:

@@ -188,8 +188,8 @@ $(PEERS) $(SERVING_PEERS): benchmarks/%/.venv/.synced: benchmarks/%/Pipfile.lock
 PHOTOS ?= $(wildcard ../shared/data/photos-400.zip)
 SMALL ?= $(wildcard ../shared/data/cifar10-6k.zip)
 WEIGHTS ?= $(wildcard ../shared/data/weights/mobilenet_2_5_224_tf_no_top.h5)
-.PHONY: bench bench-data bench-kills bench-train bench-train-kills bench-labels bench-serving
-bench: bench-data bench-kills bench-train bench-train-kills bench-labels bench-serving ## every benchmark
+.PHONY: bench bench-data bench-kills bench-train bench-train-kills bench-labels bench-serving bench-serving-fuzz bench-serving-soak
+bench: bench-data bench-kills bench-train bench-train-kills bench-labels bench-serving bench-serving-fuzz bench-serving-soak ## every benchmark
 bench-data: $(PEERS) ## measure the data stages against their peers: reports/benchmarks/data.md
 	@$(PY) -m benchmarks.bench_data $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(SMALL),--small "$(SMALL)") $(ARGS)
 bench-kills: $(SETUP) ## kill the data stages 200 times, run them again and compare: reports/benchmarks/kills.md
@@ -202,6 +202,10 @@ bench-labels: $(SETUP) ## change labels of the digits, and count those that are 
 	@$(PY) -m benchmarks.bench_labels $(ARGS)
 bench-serving: $(SERVING_PEERS) ## measure the server against its peers: reports/benchmarks/serving.md
 	@$(PY) -m benchmarks.bench_serving $(if $(PHOTOS),--photos "$(PHOTOS)") $(ARGS)
+bench-serving-fuzz: $(SETUP) ## send a server 50,000 broken images: reports/benchmarks/serving_fuzz.md
+	@$(PY) -m benchmarks.serving_fuzz $(ARGS)
+bench-serving-soak: $(SETUP) ## load a server for ten minutes while clients are killed: reports/benchmarks/serving_soak.md
+	@$(PY) -m benchmarks.serving_soak $(if $(PHOTOS),--photos "$(PHOTOS)") $(ARGS)
 
 lock: $(SETUP) ## resolve every Pipfile anew
 	@.venv/bin/python tools/lock.py

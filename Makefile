@@ -211,5 +211,5 @@ lock: $(SETUP) ## resolve every Pipfile anew
 	@.venv/bin/python tools/lock.py
 
 help: ## this list
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' Makefile
 	@echo; sed -n '/^# Variables/,/^$$/s/^# \{0,1\}//p' Makefile

@@ -164,6 +164,6 @@ def _to_8_bits(samples: NDArray[Any]) -> NDArray[np.uint8]:
     tops = (1.0, 255.0) if samples.dtype.kind == "f" else (65535.0,)
     top = next((top for top in tops if low >= 0.0 and high <= top), None)
     if top is None:  # no convention holds
-        values -= low
-        top = (high - low) or 1.0
-    return np.asarray(np.rint(values * (255.0 / top)), np.uint8)
+        values = values / 2 - low / 2  # the range of doubles may be more than a double holds
+        top = (high / 2 - low / 2) or 1.0
+    return np.asarray(np.rint(values / top * 255.0), np.uint8)

@@ -13,6 +13,7 @@ import uvicorn
 
 from contracts.console import Terminated, log, run_app
 from contracts.errors import InputError, StageError
+from serving import libtiff
 from serving.app import create_app
 from serving.loading import Loading
 from serving.logs import configure_logs
@@ -83,6 +84,7 @@ def serve(settings: Settings, host: str, port: int) -> None:
     # A wrong name shows before anything listens.
     read_bundle(settings.model, require_blessed=settings.require_blessed)
     configure_logs()
+    libtiff.silence()
     loading = Loading(settings, on_failure=lambda: setattr(server, "should_exit", True))
     # uvloop was measured: where a network takes 20 ms it is no quicker, and it costs 2 MB.
     options = {"loop": "asyncio", "timeout_graceful_shutdown": GRACE_S}

@@ -6,6 +6,7 @@ So does the one that takes its place later: requests are answered meanwhile.
 import asyncio
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC
@@ -72,6 +73,8 @@ class Loading:
     def __init__(self, settings: Settings, on_failure: Callable[[], None] = lambda: None) -> None:
         self.error: Exception | None = None
         """Why there is no model to serve; `on_failure` was called then."""
+        self.outcomes: Counter[str] = Counter()
+        """How often the first load and the reloads `failed`, `changed` the model or left it `unchanged`."""
         self._settings = settings
         self._on_failure = on_failure
         self._served: Served | None = None
@@ -126,8 +129,9 @@ class Loading:
 
     def _end(self, task: "asyncio.Task[Reloaded]") -> None:
         self._tasks.discard(task)
-        if not task.cancelled():
-            task.exception()  # it was told in the log, where nobody waits for it
+        if not task.cancelled():  # an error was told in the log, where nobody waits for it
+            outcome = "failed" if task.exception() else "changed" if task.result().changed else "unchanged"
+            self.outcomes[outcome] += 1
 
     async def _replace(self) -> Reloaded:
         async with self._one_at_a_time:
@@ -161,13 +165,15 @@ class Loading:
 
     def _load_predictor(self) -> Predictor:
         settings = self._settings
-        return load_predictor(
+        predictor = load_predictor(
             settings.model,
             settings.runtime,
             settings.max_pixels,
             require_blessed=settings.require_blessed,
             execution=settings.execution,
         )
+        release_heap()  # what the imports and the golden images left
+        return predictor
 
     def _serve(self, predictor: Predictor) -> Served:
         lane = Lane(predictor.runtime.concurrency, self._settings.max_waiting)

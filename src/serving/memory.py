@@ -1,6 +1,7 @@
 """Memory that the process has no more use for, given back to the system; elsewhere than on Linux it stays."""
 
 import ctypes
+import gc
 import mmap
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +19,7 @@ def release_pages(path: Path) -> None:
 
 
 def release_heap() -> None:
-    """Give back what was freed: glibc would keep a freed model's memory, and take more for the next one."""
+    """Give back what is free: glibc would keep a model's memory, and take more for the next one."""
+    gc.collect()
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)

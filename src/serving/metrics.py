@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from serving.errors import NotReadyError
 from serving.exchange import Exchange
@@ -77,8 +77,12 @@ class _Model:
     def __init__(self, loading: Loading) -> None:
         self._loading = loading
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[Metric]:
         """Give the metrics of the model, if there is one."""
+        loads = CounterMetricFamily("chrysalis_loads", "Loads and reloads, by outcome.", labels=["outcome"])
+        for outcome, count in self._loading.outcomes.items():
+            loads.add_metric([outcome], count)
+        yield loads
         try:
             served = self._loading.served
         except NotReadyError:

@@ -147,6 +147,8 @@ class GuardedProtocol(HttpToolsProtocol):
         if not self._busy:
             self._disarm()  # it was one that nobody wanted
         super().on_message_complete()
+        if not self.pipeline:
+            self.flow.resume_reading()  # else we wouldn't hear that the client leaves before its answer
 
     # The answer
 

@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 IMAGES: Final = "img-src 'self' blob:"
@@ -26,13 +25,16 @@ HEADERS: Final = {
 }
 
 
+_FIXED: Final = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+
+
 def policy_of(path: str) -> str:
     """What the page at a path may load and run."""
     return DOCS_POLICY if path == "/docs" or path.startswith("/docs/") else POLICY
 
 
 class SecurityHeaders:
-    """ASGI middleware that adds `HEADERS` and the path's policy."""
+    """ASGI middleware that adds the path's policy, and those of `HEADERS` that the answer hasn't."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -42,10 +44,10 @@ class SecurityHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers["content-security-policy"] = policy_of(scope["path"])
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
+                headers = message.get("headers", [])
+                own = {name for name, _ in headers}
+                policy = (b"content-security-policy", policy_of(scope["path"]).encode())
+                message["headers"] = [*headers, policy, *(pair for pair in _FIXED if pair[0] not in own)]
             await send(message)
 
         await self.app(scope, receive, send_with_headers)

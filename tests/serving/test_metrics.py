@@ -45,6 +45,7 @@ def test_what_was_asked_is_counted(measured, picture):
     assert found["chrysalis_stage_seconds_count", "inference"] == 2
     assert found["chrysalis_queue_images",] == found["chrysalis_buffered_bytes",] == 0
     assert found["chrysalis_ready",] == found["chrysalis_queue_capacity",] / 64 == 1
+    assert found["chrysalis_loads_total", "changed"] == 1
     (info,) = [labels for labels in found if labels[0] == "chrysalis_model_info"]
     assert {"tiny-run", "litert"} < set(info)
     doors = {labels[1] for labels in found if labels[0] == requests_}

@@ -76,9 +76,7 @@ def predict_cli(
     top_k: Annotated[int, typer.Option(min=1, help="Classes shown for each image.")] = 3,
     threshold: Annotated[
         float | None,
-        typer.Option(
-            min=0, max=1, help="Below it, a best class is told as not sure [0.5, or the server's]."
-        ),
+        typer.Option(min=0, max=1, help="Below it, a best class is told as not sure [0.5, or the server's]."),
     ] = None,
     runtime: Annotated[RuntimeName, typer.Option(help="What runs the model in this process.")] = (
         RuntimeName.AUTO

@@ -17,6 +17,7 @@ from serving import libtiff
 from serving.app import create_app
 from serving.loading import Loading
 from serving.logs import configure_logs
+from serving.memory import share_heap
 from serving.options import variables, with_settings
 from serving.predictor import load_predictor
 from serving.protocol import make_config
@@ -83,6 +84,7 @@ def serve(settings: Settings, host: str, port: int) -> None:
     """
     # A wrong name shows before anything listens.
     read_bundle(settings.model, require_blessed=settings.require_blessed)
+    share_heap()
     configure_logs()
     libtiff.silence()
     loading = Loading(settings, on_failure=lambda: setattr(server, "should_exit", True))

@@ -30,7 +30,6 @@ class LiteRTRuntime:
         """
         self.concurrency = len(threads)
         self._pool = Pool([Interpreter(path, count) for count in threads])
-        release_pages(path)  # each has mapped it, read all of it once, and works on its packed copy
 
     def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Give the probabilities of one image; wait while all interpreters are at work."""
@@ -54,6 +53,7 @@ class Interpreter:
         self._input = details["index"]
         self._output = self._interpreter.get_output_details()[0]["index"]
         self(np.zeros(details["shape"][1:], details["dtype"]))  # the first call sets the rest up
+        release_pages(path)  # it mapped the file, read all of it once, and works on its packed copy
 
     def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Give the probabilities of one image."""

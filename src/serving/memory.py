@@ -6,6 +6,18 @@ import mmap
 from contextlib import suppress
 from pathlib import Path
 
+_M_ARENA_MAX = -8
+"""Of glibc's mallopt."""
+
+
+def share_heap() -> None:
+    """Let all threads that are still to come take memory from one heap.
+
+    glibc would give each its own, which keeps what was freed.
+    """
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
+
 
 def release_pages(path: Path) -> None:
     """Give back the pages of a file that is mapped for reading; the system reads them again where needed."""

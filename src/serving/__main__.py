@@ -6,23 +6,23 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
-import uvicorn
 
 from contracts.console import Terminated, log, run_app
 from contracts.errors import InputError, StageError
 from serving import libtiff
-from serving.app import create_app
 from serving.loading import Loading
 from serving.logs import configure_logs
 from serving.memory import share_heap
 from serving.options import variables, with_settings
 from serving.predictor import load_predictor
-from serving.protocol import make_config
 from serving.settings import Settings
 from serving.source import read_bundle
+
+if TYPE_CHECKING:
+    import uvicorn
 
 GRACE_S: Final = 8
 """How long requests under way may take to end after SIGTERM; Cloud Run and Docker kill after 10 seconds."""
@@ -88,6 +88,13 @@ def serve(settings: Settings, host: str, port: int) -> None:
     configure_logs()
     libtiff.silence()
     loading = Loading(settings, on_failure=lambda: setattr(server, "should_exit", True))
+    loading.preload()
+    # Meanwhile: the model, which isn't Python's, and they take as long as each other.
+    import uvicorn
+
+    from serving.app import create_app
+    from serving.protocol import make_config
+
     # uvloop was measured: where a network takes 20 ms it is no quicker, and it costs 2 MB.
     options = {"loop": "asyncio", "timeout_graceful_shutdown": GRACE_S}
     server = uvicorn.Server(make_config(create_app(settings, loading), settings, **options))
@@ -104,7 +111,7 @@ def serve(settings: Settings, host: str, port: int) -> None:
         raise StageError("the server didn't start; its log says why")
 
 
-def _reload_or_end(server: uvicorn.Server, loading: Loading) -> Callable[..., None]:
+def _reload_or_end(server: "uvicorn.Server", loading: Loading) -> Callable[..., None]:
     """The handler of SIGHUP: reload; but end where it tells that our terminal was closed."""
     at_terminal = sys.stderr.isatty()
 

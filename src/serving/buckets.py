@@ -12,6 +12,7 @@ from typing import Final
 from contracts import storage
 from contracts.console import log
 from contracts.errors import InputError, StageError
+from serving.daemons import in_daemon
 from serving.errors import (
     BucketUnreachableError,
     ForbiddenError,
@@ -19,7 +20,6 @@ from serving.errors import (
     ObjectTooLargeError,
     RequestError,
 )
-from serving.loading import in_daemon
 from serving.places import Place
 from serving.settings import Settings, variable
 

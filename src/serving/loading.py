@@ -8,20 +8,20 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from contracts.bundle import ModelBundle
 from contracts.console import log
+from serving.daemons import begin, in_daemon
 from serving.errors import NotReadyError, ReloadError
 from serving.memory import release_heap
 from serving.predictor import Predictor, load_predictor
 from serving.queueing import Lane
 from serving.settings import Settings
 from serving.source import read_bundle
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,7 @@ class Loading:
         self._one_at_a_time = asyncio.Lock()
         self._tasks: set[asyncio.Task[Reloaded]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._preloaded: Future[Predictor] | None = None
 
     @property
     def served(self) -> Served:
@@ -93,8 +94,12 @@ class Loading:
             raise NotReadyError("the model is still loading: ask /readyz, and try again when it answers 200")
         return self._served
 
+    def preload(self) -> None:
+        """Begin before there is an event loop, while this thread has other things to do."""
+        self._preloaded = begin(self._load_predictor)
+
     def start(self) -> None:
-        """Begin, from within the event loop."""
+        """Begin, from within the event loop, or go on with what `preload` began."""
         self._loop = asyncio.get_running_loop()
         self._begin().add_done_callback(self._tell_of_failure)
 
@@ -138,10 +143,11 @@ class Loading:
             started = time.monotonic()
             old = self._served
             try:
-                bundle = await in_daemon(self._find)
-                if old and bundle.digest == old.bundle.digest:
+                if old and (await in_daemon(self._find)).digest == old.bundle.digest:
                     return Reloaded(old, changed=False)
-                predictor = await in_daemon(self._load_predictor)
+                loading = self._preloaded or begin(self._load_predictor)
+                self._preloaded = None
+                predictor = await asyncio.wrap_future(loading)
             except Exception as error:
                 if old is None:
                     raise
@@ -184,29 +190,3 @@ class Loading:
         if isinstance(error, Exception):
             self.error = error
             self._on_failure()
-
-
-async def in_daemon(work: Callable[[], T]) -> T:
-    """Do the work in a thread that a process which ends doesn't wait for: it may be a long download."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[T] = loop.create_future()
-
-    def settle(result: T | None, error: Exception | None) -> None:
-        if future.cancelled():
-            return
-        if error:
-            future.set_exception(error)
-        else:
-            future.set_result(result)  # type: ignore[arg-type]
-
-    def run() -> None:
-        result, error = None, None
-        try:
-            result = work()
-        except Exception as raised:  # noqa: BLE001 - whoever awaits it raises it again
-            error = raised
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(settle, result, error)
-
-    threading.Thread(target=run, name="load", daemon=True).start()
-    return await future

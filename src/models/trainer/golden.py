@@ -10,7 +10,8 @@ from contracts.bundle import GOLDEN, Golden, ImageSpec
 from models.trainer.examples import StoredExample
 from models.trainer.litert import LiteRTModel
 
-FEWEST, MOST = 8, 16
+FEWEST, MOST = 4, 8
+"""Each is one inference of every server's start; another decoder or a changed file shows in any of them."""
 TOLERANCE = 0.02
 """Of a probability: another CPU's kernels may round otherwise; a wrong colour order differs by far more."""
 
@@ -38,7 +39,7 @@ def write_golden(
 
 
 def spread(examples: Iterable[StoredExample]) -> list[StoredExample]:
-    """Choose one of each class, then a second of each, …: up to 16, or 8 where there are few classes."""
+    """Choose one of each class, then a second of each, …: up to 8, or 4 where there are few classes."""
     by_class: dict[int, list[StoredExample]] = defaultdict(list)
     for example in examples:
         # More than `FEWEST` of one class are never needed.

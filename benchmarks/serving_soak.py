@@ -85,7 +85,7 @@ def main(
         body.write_bytes(Question.of(found[0][1], {}).body)
         if not model:
             model = str(work / "bundle")
-            serving_bundle.write(Path(model), found)
+            serving_bundle.write(Path(model), "vgg16", found)
         twins, parts = Twins(Path(model), work), []
         with (
             watched(str(twins.served), work) as server,

@@ -46,9 +46,12 @@ def soak(server: Watched, twins: Twins, body: Path, seconds: float) -> Iterator[
     parts = max(2, round(seconds / MINUTE))
     length = seconds / parts
     for _ in range(parts):
-        command = [commands.PYTHON, serving_load.__file__, str(server.port), "/predict", str(body)]
+        command = [commands.PYTHON, serving_load.__file__, str(server.port), "/predict"]
         command += [CONTENT_TYPE, str(CONCURRENCY), str(length)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as clients:
+        with (
+            body.open("rb") as request,
+            subprocess.Popen(command, stdin=request, stdout=subprocess.PIPE, text=True) as clients,
+        ):
             time.sleep(length / 2)
             twins.swap()
             status = _reload(server.port)

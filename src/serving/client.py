@@ -1,11 +1,13 @@
 """A running server, asked over HTTP: encoded images in, predictions out, several images a request."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import requests
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from requests.adapters import HTTPAdapter
-from urllib3 import Retry
+from urllib3 import BaseHTTPResponse, Retry
+from urllib3.exceptions import InvalidHeader
 
 from contracts.errors import InputError, StageError
 from imaging import ImageError
@@ -18,7 +20,21 @@ REQUEST_BYTES: Final = 1_100_000
 TIMEOUT_S: Final = 60
 PARALLEL: Final = 4
 """Requests under way at once, which keep a server of a few cores busy."""
-RETRIES: Final = Retry(
+SAID: Final = 300
+"""Characters of a server's words that are passed on."""
+
+
+class _Again(Retry):
+    """A `Retry-After` that says nothing counts as none."""
+
+    def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
+        try:
+            return super().get_retry_after(response)
+        except (InvalidHeader, ValueError, OverflowError):
+            return None
+
+
+RETRIES: Final = _Again(
     total=None,
     connect=0,
     read=0,
@@ -33,6 +49,26 @@ RETRIES: Final = Retry(
 )
 """A server that is busy or starts says so by 503, and by Retry-After when to come again."""
 _OF_AN_IMAGE: Final = (413, 422)
+
+
+class _Told(BaseModel):
+    """A part of an answer, of which a server of another version may say more."""
+
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+
+
+class _Class(_Told):
+    name: str = Field(alias="class")
+    probability: float = Field(ge=0, le=1)
+
+
+class _Image(_Told):
+    top: Annotated[list[_Class], Field(min_length=1)]
+    sure: bool
+
+
+class _Answer(_Told):
+    predictions: list[_Image]
 
 
 class Client:
@@ -78,12 +114,21 @@ class Client:
         status, content = self._post(images)
         if status in _OF_AN_IMAGE:
             if len(images) == 1:
-                return [ImageError(content["error"])]
+                return [ImageError(_said(content))]
             return [answer for image in images for answer in self._ask([image])]
         try:
-            return [_prediction(answer) for answer in content["predictions"]]
-        except (KeyError, TypeError):
-            raise InputError(f"{self._url} isn't a Chrysalis server: it answered something else") from None
+            told = _Answer.model_validate(content).predictions
+        except ValidationError as error:
+            where = ".".join(str(part) for part in error.errors()[0]["loc"])
+            raise self._stranger(
+                f"its answer has no such {where}" if where else "it answered no object"
+            ) from None
+        if len(told) != len(images):
+            raise self._stranger(f"it answered {len(told)} predictions for {len(images)} images")
+        return [
+            Prediction([Ranked(each.name, each.probability) for each in image.top], image.sure)
+            for image in told
+        ]
 
     def _post(self, images: Sequence[bytes]) -> tuple[int, Any]:
         files = [("files", (f"{number}", image)) for number, image in enumerate(images)]
@@ -95,24 +140,34 @@ class Client:
                 timeout=TIMEOUT_S,
                 allow_redirects=False,  # the key is for this server
             )
-            content = answer.json()
-        except requests.JSONDecodeError:
-            raise InputError(f"{self._url} isn't a Chrysalis server: it answered no JSON") from None
         except requests.RequestException as error:
             raise InputError(
                 f"{self._url} can't be asked ({type(error).__name__}): is the server running?"
             ) from None
-        said = content.get("error", content) if isinstance(content, dict) else content
         if answer.status_code == requests.codes.unauthorized:
-            raise InputError(f"{self._url}: {said}: set CHRYSALIS_API_KEY, or CHRYSALIS_API_KEY_FILE")
+            wrong = (
+                "doesn't take this API key" if "X-API-Key" in self._session.headers else "wants an API key"
+            )
+            raise InputError(f"{self._url} {wrong}: set CHRYSALIS_API_KEY, or CHRYSALIS_API_KEY_FILE")
+        try:
+            content = answer.json()
+        except (ValueError, RecursionError):  # requests' own error is a ValueError
+            raise self._stranger(f"it answered {answer.status_code} and no JSON") from None
         if answer.status_code not in (requests.codes.ok, *_OF_AN_IMAGE):
-            raise StageError(f"{self._url} answered {answer.status_code}: {said}")
+            raise StageError(f"{self._url} answered {answer.status_code}: {_said(content)}")
         return answer.status_code, content
 
+    def _stranger(self, why: str) -> InputError:
+        return InputError(f"{self._url} isn't a Chrysalis server of this version: {why}")
 
-def _prediction(answer: Any) -> Prediction:
-    top = [Ranked(each["class"], each["probability"]) for each in answer["top"]]
-    return Prediction(top, answer["sure"])
+
+def _said(content: Any) -> str:
+    """What a server gives as the reason, fit for a line."""
+    said = content.get("error") if isinstance(content, dict) else None
+    if not isinstance(said, str) or not said:
+        return "it gave no reason"
+    plain = "".join(letter if letter.isprintable() else " " for letter in said)
+    return plain if len(plain) <= SAID else f"{plain[:SAID]}…"
 
 
 def _shrunk(image: bytes) -> bytes | ImageError:

@@ -8,7 +8,7 @@ import io
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, NamedTuple, Protocol
 
 import typer
@@ -64,6 +64,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 @app.command(epilog=EXAMPLES)
 def predict_cli(
+    context: typer.Context,
     images: Annotated[
         list[str], typer.Argument(help="Image files: paths or gs:// URIs.", show_default=False)
     ],
@@ -90,6 +91,9 @@ def predict_cli(
     ] = None,
 ) -> None:
     """Print the most probable classes of images."""
+    source = context.get_parameter_source("model")
+    if url and source and source.name == "COMMANDLINE":  # the environment's is for other commands, too
+        raise InputError("expected either --model or --url, got both: the server at --url has its own model")
     if url:
         classify: Classify = ask_server(url, top_k, threshold)
     elif model:
@@ -158,6 +162,8 @@ def _look(uris: Sequence[str], classify: Classify) -> list[Looked]:
 
 
 def _read(uri: str) -> bytes | Exception:
+    if not storage.is_remote(uri) and Path(uri).is_dir():
+        return InputError(f"{uri} is a folder: name its images, such as {Path(uri) / '*.jpg'}")
     try:
         return storage.read_bytes(uri)
     except (InputError, OSError) as error:  # NotFoundError, too

@@ -36,6 +36,14 @@ def ask(loopback):
 RED = {"predictions": [{"sure": True, "top": [{"class": "red", "probability": 0.9}]}]}
 
 
+def told(**changed):
+    return {"predictions": [RED["predictions"][0] | changed]}
+
+
+def top(**changed):
+    return told(top=[{"class": "red", "probability": 0.9} | changed])
+
+
 def test_a_bad_image_doesnt_hold_up_the_others(server, picture):
     answers = Client(server.url, {})([picture("red"), b"hello", picture("blue"), b""])
     assert classes([answers[0], answers[2]]) == ["red", "blue"]
@@ -86,6 +94,17 @@ def test_the_key_comes_from_the_environment_and_goes_nowhere_else(
                 assert len(errors.splitlines()) == 1
 
 
+def test_a_time_to_come_again_that_is_none_isnt_waited_for(ask, picture):
+    client, seen = ask((503, {"Retry-After": "nonsense"}, {"error": "busy"}), (200, {}, RED))
+    assert classes(client([picture("red")])) == ["red"]
+    assert len(seen) == 2
+
+
+def test_an_image_that_is_refused_without_a_reason_is_told_so(ask, picture):
+    client, _ = ask((422, {}, {"error": 5}))
+    assert [str(answer) for answer in client([picture("red")])] == ["it gave no reason"]
+
+
 def test_a_redirect_isnt_followed(ask, loopback, picture):
     led_astray = []
     elsewhere = loopback(lambda request, body: (led_astray.append(request), (200, {}, b"{}"))[1])
@@ -102,6 +121,15 @@ def test_a_redirect_isnt_followed(ask, loopback, picture):
         ((200, {}, b"<html>"), InputError, "isn't a Chrysalis server"),
         ((200, {}, {"hello": 1}), InputError, "isn't a Chrysalis server"),
         ((200, {}, [1]), InputError, "isn't a Chrysalis server"),
+        ((200, {}, b"[" * 100_000), InputError, "isn't a Chrysalis server"),
+        ((200, {}, {"predictions": []}), InputError, "0 predictions for 1 images"),
+        ((200, {}, {"predictions": RED["predictions"] * 2}), InputError, "2 predictions for 1 images"),
+        ((200, {}, told(top=[])), InputError, "no such predictions.0.top"),
+        ((200, {}, told(sure="yes")), InputError, "no such predictions.0.sure"),
+        ((200, {}, top(**{"class": 5})), InputError, "no such predictions.0.top.0.class"),
+        ((200, {}, top(probability="x")), InputError, "no such predictions.0.top.0.probability"),
+        ((200, {}, top(probability=1e308)), InputError, "no such predictions.0.top.0.probability"),
+        ((500, {}, {"error": "\x1b[31m\n" + "x" * 999}), StageError, "answered 500:  [31m xxx"),
         ((500, {}, {"error": "its log says why"}), StageError, "answered 500: its log says why"),
         ((404, {}, [1]), StageError, "answered 404"),
     ],

@@ -75,6 +75,8 @@ def test_a_bad_image_is_named_and_the_rest_is_done(run_module, whom, photos):
         (["x.png"], "--model"),
         (["--url", "http://127.0.0.1:9", "{red}"], "is the server running"),
         (["--url", "nonsense", "{red}"], "nonsense"),
+        (["--url", "http://127.0.0.1:9", "--model", "bundle", "{red}"], "either --model or --url"),
+        (["--url", "http://127.0.0.1:9", "."], "is a folder: name its images"),
         (["--model", "/no/such/bundle", "{red}"], "bundle.json"),
     ],
 )

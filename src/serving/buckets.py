@@ -21,7 +21,7 @@ from serving.errors import (
     RequestError,
 )
 from serving.places import Place
-from serving.settings import Settings, variable
+from serving.settings import Settings, option, variable
 
 THREADS: Final = 4
 """Objects that are read at once: more photos a second than are classified, and few in memory."""
@@ -60,7 +60,7 @@ class Buckets:
         if place.bucket not in self._settings.allow_buckets:
             raise ForbiddenError(
                 f"{place.called}: the bucket {place.bucket} isn't allowed here: whoever runs the server "
-                f"can name it in {variable('allow_buckets')}"
+                f"can name it by {option('allow_buckets')} or in {variable('allow_buckets')}"
             )
 
     async def _fetch_all(self, places: Sequence[Place], hold: Callable[[int], None]) -> list[bytes]:

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 
 import pytest
 import requests
@@ -63,15 +64,18 @@ BAD = [
     ("no image", {"files": {"file": b"hello"}}, 422, "not an image"),
     ("an empty file", {"files": {"file": b""}}, 422, "empty"),
     ("text for a file", {"files": {"other": b"x"}, "data": {"file": "hello"}}, 400, "as a file"),
-    ("no file at all", {"files": {"other": b"x"}}, 400, "no image"),
+    ("no file at all", {"files": {"other": b"x"}}, 400, "a field named file, got other"),
+    ("a form without fields of files", {"files": {"top_k": (None, "1")}}, 400, "no image"),
+    ("a field without a file", {"files": {"file": (None, "")}}, 400, "no image"),
     (
         "no multipart body",
         {"data": b"x", "headers": {"content-type": "multipart/form-data"}},
         400,
         "boundary",
     ),
-    ("another content type", {"data": b"x", "headers": {"content-type": "text/plain"}}, 415, "text/plain"),
-    ("no content type", {"data": b"x"}, 415, "no content type"),
+    ("another content type", {"data": b"x", "headers": {"content-type": "text/plain"}}, 415, "Content-Type"),
+    ("a content type of a file", {"data": b"x", "headers": {"content-type": "image/png"}}, 415, "image/png"),
+    ("no content type", {"data": b"x"}, 400, "no JSON"),
     ("no JSON", {"data": b"{", "headers": {"content-type": "application/json"}}, 400, "no JSON"),
     ("deep JSON", {"data": b"[" * 9999, "headers": {"content-type": "application/json"}}, 400, "no JSON"),
     ("another document", {"json": ["x"]}, 400, "instances"),
@@ -91,6 +95,13 @@ def test_bad_requests_are_told_what_is_wrong(server, body, status, said):
     answer = server.post(**body)
     assert answer.status == status, answer
     assert said in answer.content["error"]
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "application/vnd.api+json", None])
+def test_json_is_read_as_curl_sends_it(server, picture, kind):
+    instances = [base64.b64encode(picture("red")).decode()]
+    answer = server.post(data=json.dumps({"instances": instances}), headers={"content-type": kind})
+    assert best(answer) == ["red"]
 
 
 def test_of_several_images_the_bad_one_is_named(server, picture):

@@ -39,14 +39,20 @@ async def read_form(request: Request, settings: Settings) -> Form:
     except MultiPartException as error:
         raise MalformedError(f"the multipart body can't be read: {error.message}") from None
     try:
-        images, fields = [], {}
+        images, fields, others = [], {}, []
         for name, value in form.multi_items():
             if isinstance(value, UploadFile):
-                images += [await value.read()] if name in FILE_FIELDS else []
+                if name in FILE_FIELDS:
+                    images.append(await value.read())
+                else:
+                    others.append(name)
             elif name in FILE_FIELDS:
-                raise MalformedError("the field file holds text: send it as a file, with a filename")
+                if value:  # else a page's field in which no file was chosen
+                    raise MalformedError(f"the field {name} holds text: send it as a file, with a filename")
             else:
                 fields[name] = value
+        if others and not images:
+            raise MalformedError(f"expected a field named {FILE_FIELDS[0]}, got {others[0][:40]}")
         return Form(images, fields)
     finally:
         await form.close()

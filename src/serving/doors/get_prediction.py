@@ -45,6 +45,8 @@ def read_places(document: Any) -> list[Place]:
         raise MalformedError('expected {"bucket": "…", "filename": "…"}, or "filenames": ["…"] for several')
     bucket = document.get("bucket")
     if "filename" in document:
+        if isinstance(document["filename"], list):
+            raise MalformedError('expected filename as one name: several are "filenames": ["…"]')
         return [Place.of(bucket, document["filename"], "filename")]
     names = document["filenames"]
     if not isinstance(names, list):

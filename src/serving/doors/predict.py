@@ -2,12 +2,13 @@
 
 Form: fields `file` or `files`, one or many, `top_k`, `threshold`.
 JSON: `{"instances": […], "parameters": {"top_k": 3, "threshold": 0.5}}`, an instance being `{"b64": "…"}`,
-the base64 itself, or `{"gcs_uri": "gs://bucket/photo.jpg"}` of a bucket that is allowed here.
+the base64 itself, or `{"gcs_uri": "gs://bucket/photo.jpg"}` of a bucket that is allowed here; its content type
+may be missing, or curl's for `-d`.
 Vertex AI's route answers `{"predictions": […]}`, see `answers`; `/predict` says by which `model`, too.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -23,6 +24,10 @@ from serving.errors import MalformedError, MediaTypeError
 from serving.places import Place
 from serving.service import Classified, Service
 from serving.settings import Settings
+
+FORM: Final = "multipart/form-data"
+JSON: Final = ("application/json", "application/x-www-form-urlencoded", "")
+"""What a document of JSON comes as; the second is what `curl -d` says of whatever it sends."""
 
 
 class Asked(NamedTuple):
@@ -53,14 +58,14 @@ def make_predict_doors(service: Service, buckets: Buckets) -> list[Route]:
 
 async def _read(request: Request, settings: Settings) -> Asked:
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type == "multipart/form-data":
+    if content_type == FORM:
         form = await read_form(request, settings)
         return Asked(form.images, Parameters.read(form.fields, settings))
-    if content_type == "application/json" or content_type.endswith("+json"):
+    if content_type in JSON or content_type.endswith("+json"):
         return read_instances(await read_json(request, settings), settings)
     raise MediaTypeError(
-        f"expected multipart/form-data with a field {FILE_FIELDS[0]}, or application/json with "
-        f"instances, got {content_type or 'no content type'}"
+        f"expected the header Content-Type as {FORM}, with a field {FILE_FIELDS[0]}, or as "
+        f"{JSON[0]}, with instances, got {content_type[:60]}"
     )
 
 

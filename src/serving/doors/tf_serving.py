@@ -99,7 +99,8 @@ def _read_columns(columns: Any, name: str) -> list[Any]:
 
 def _decode(value: Any, place: str) -> bytes:
     if not isinstance(value, dict) or value.keys() != {"b64"}:
-        raise MalformedError(f'{place}: expected an image as {{"b64": "…"}}')
+        hint = f', or "signature_name": "{PIXELS}" for rows of pixels' if isinstance(value, list) else ""
+        raise MalformedError(f'{place}: expected an image as {{"b64": "…"}}{hint}')
     return decode_base64(value["b64"], place)
 
 

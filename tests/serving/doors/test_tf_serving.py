@@ -132,6 +132,7 @@ BAD = [
     ("an input that is one image", {"inputs": {"b64": ""}}, "image_bytes"),
     ("an input of another name", {"inputs": {"image": [{"b64": ""}]}}, "image_bytes"),
     ("text for an image", {"instances": ["hello"]}, "element 0"),
+    ("pixels without their signature", {"instances": [ROW]}, '"signature_name": "pixels"'),
     ("another key", {"instances": [{"b64": ""}, {"image": {"b64": ""}}]}, "element 1"),
     ("no base64", {"instances": [{"b64": "#"}]}, "element 0"),
     ("no string", {"instances": [{"b64": 3}]}, "element 0"),

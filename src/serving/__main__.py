@@ -82,24 +82,24 @@ def serve(settings: Settings, host: str, port: int) -> None:
         InputError: there is no such bundle, it isn't blessed and must be, or the address is taken.
         StageError: the model can't be loaded, or fails its golden replay.
     """
-    # A wrong name shows before anything listens.
+    # What is wrong with the name or the address shows before anything is loaded.
     read_bundle(settings.model, require_blessed=settings.require_blessed)
-    share_heap()
-    configure_logs()
-    libtiff.silence()
-    loading = Loading(settings, on_failure=lambda: setattr(server, "should_exit", True))
-    loading.preload()
-    # Meanwhile: the model, which isn't Python's, and they take as long as each other.
-    import uvicorn
-
-    from serving.app import create_app
-    from serving.protocol import make_config
-
-    # uvloop was measured: where a network takes 20 ms it is no quicker, and it costs 2 MB.
-    options = {"loop": "asyncio", "timeout_graceful_shutdown": GRACE_S}
-    server = uvicorn.Server(make_config(create_app(settings, loading), settings, **options))
-    signal.signal(signal.SIGHUP, _reload_or_end(server, loading))
     with listen(host, port) as listener:
+        share_heap()
+        configure_logs()
+        libtiff.silence()
+        loading = Loading(settings, on_failure=lambda: setattr(server, "should_exit", True))
+        loading.preload()
+        # Meanwhile: the model, which isn't Python's, and they take as long as each other.
+        import uvicorn
+
+        from serving.app import create_app
+        from serving.protocol import make_config
+
+        # uvloop was measured: where a network takes 20 ms it is no quicker, and it costs 2 MB.
+        options = {"loop": "asyncio", "timeout_graceful_shutdown": GRACE_S}
+        server = uvicorn.Server(make_config(create_app(settings, loading), settings, **options))
+        signal.signal(signal.SIGHUP, _reload_or_end(server, loading))
         log("listening", url=f"http://{host}:{listener.getsockname()[1]}", model=settings.model)
         try:
             server.run(sockets=[listener])

@@ -22,7 +22,7 @@ from serving.settings import Settings
 from serving.source import read_bundle
 
 if TYPE_CHECKING:
-    import uvicorn
+    from serving.server import Server
 
 GRACE_S: Final = 8
 """How long requests under way may take to end after SIGTERM; Cloud Run and Docker kill after 10 seconds."""
@@ -91,14 +91,13 @@ def serve(settings: Settings, host: str, port: int) -> None:
         loading = Loading(settings, on_failure=lambda: setattr(server, "should_exit", True))
         loading.preload()
         # Meanwhile: the model, which isn't Python's, and they take as long as each other.
-        import uvicorn
-
         from serving.app import create_app
         from serving.protocol import make_config
+        from serving.server import Server
 
         # uvloop was measured: where a network takes 20 ms it is no quicker, and it costs 2 MB.
         options = {"loop": "asyncio", "timeout_graceful_shutdown": GRACE_S}
-        server = uvicorn.Server(make_config(create_app(settings, loading), settings, **options))
+        server = Server(make_config(create_app(settings, loading), settings, **options))
         signal.signal(signal.SIGHUP, _reload_or_end(server, loading))
         log("listening", url=f"http://{host}:{listener.getsockname()[1]}", model=settings.model)
         try:
@@ -111,7 +110,7 @@ def serve(settings: Settings, host: str, port: int) -> None:
         raise StageError("the server didn't start; its log says why")
 
 
-def _reload_or_end(server: "uvicorn.Server", loading: Loading) -> Callable[..., None]:
+def _reload_or_end(server: "Server", loading: Loading) -> Callable[..., None]:
     """The handler of SIGHUP: reload; but end where it tells that our terminal was closed."""
     at_terminal = sys.stderr.isatty()
 

@@ -37,7 +37,7 @@ def create_app(settings: Settings, loading: Loading | None = None) -> Starlette:
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         loading.start()
         yield
-        loading.stop()
+        await loading.stop()
 
     app = Starlette(
         routes=require_key(make_doors(service), settings),

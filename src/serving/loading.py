@@ -11,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from contracts.bundle import ModelBundle
 from contracts.console import log
@@ -22,6 +22,9 @@ from serving.predictor import Predictor, load_predictor
 from serving.queueing import Lane
 from serving.settings import Settings
 from serving.source import read_bundle
+
+STOP_S: Final = 1
+"""How long the images under way may take as the server ends, after the time that requests had."""
 
 
 @dataclass(frozen=True)
@@ -47,16 +50,17 @@ class Served:
         """Answer what was asked so far, and then free the memory; nobody may ask it anything more."""
 
         def close() -> None:
-            self.lane.close(drop=False)
+            self.lane.close()
             self.predictor.runtime.close()
             release_heap()
 
         threading.Thread(target=close, name="retire", daemon=True).start()
 
-    def stop(self) -> None:
-        """Drop what waits, and let what is under way end."""
-        self.lane.close(drop=True)
-        self.predictor.runtime.close()
+    async def stop(self) -> None:
+        """Drop what waits, and give what is under way a moment to end."""
+        # In a thread: cancelled requests are answered meanwhile.
+        if await in_daemon(lambda: self.lane.drop(STOP_S)):
+            self.predictor.runtime.close()
 
 
 class Reloaded(NamedTuple):
@@ -118,13 +122,13 @@ class Loading:
         if self._loop:
             self._loop.call_soon_threadsafe(self._begin)
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """Give up what loads, and close the model's lane, if there is one."""
         for task in self._tasks:
             task.cancel()
         self._loop = None
         if self._served:
-            self._served.stop()
+            await self._served.stop()
 
     def _begin(self) -> "asyncio.Task[Reloaded]":
         task = asyncio.create_task(self._replace())

@@ -6,7 +6,7 @@ inference and everybody's latency grow.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
 from serving.errors import QueueFullError
@@ -22,6 +22,7 @@ class Lane:
         self._capacity = capacity
         self._waiting = 0
         self._threads = ThreadPoolExecutor(threads, "predict")
+        self._under_way: set[Future[Any]] = set()  # a cancelled request's too, as a thread can't be stopped
 
     @property
     def waiting(self) -> int:
@@ -53,13 +54,21 @@ class Lane:
                 f"{self._waiting} images wait already and at most {self._capacity} may: try again shortly"
             )
 
-    def close(self, *, drop: bool) -> None:
-        """Let what is under way end, and what waits too, unless it is to be dropped; wait for that."""
-        self._threads.shutdown(wait=True, cancel_futures=drop)
+    def close(self) -> None:
+        """Wait until all that was asked for is done."""
+        self._threads.shutdown()
+
+    def drop(self, seconds: float) -> bool:
+        """Drop what waits, and give what is under way `seconds` to end; whether it did."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        return not wait(list(self._under_way), seconds).not_done
 
     def _submit(self, work: Callable[[Item], Result], item: Item) -> "asyncio.Future[Result]":
+        begun = self._threads.submit(work, item)
+        self._under_way.add(begun)
+        begun.add_done_callback(self._under_way.discard)
         self._waiting += 1
-        future = asyncio.get_running_loop().run_in_executor(self._threads, work, item)
+        future = asyncio.wrap_future(begun)
         future.add_done_callback(self._leave)
         return future
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from functools import partial
 
 import pytest
 
@@ -13,7 +14,7 @@ from serving.queueing import Lane
 def lane():
     lane = Lane(threads=1, capacity=2)
     yield lane
-    lane.close(drop=True)
+    lane.close()
 
 
 def test_room_is_taken_while_images_wait_and_given_back_after(lane):
@@ -55,7 +56,8 @@ def test_at_its_end_what_waits_is_done_or_dropped(lane, drop):
     async def close_midway():
         answers = [asyncio.create_task(lane.map(work, [item])) for item in "ab"]
         await asyncio.sleep(0.05)  # a is under way, b waits
-        closing = asyncio.create_task(asyncio.to_thread(lane.close, drop=drop))
+        end = partial(lane.drop, 60) if drop else lane.close
+        closing = asyncio.create_task(asyncio.to_thread(end))
         await asyncio.sleep(0.05)
         go.set()
         await closing
@@ -64,3 +66,16 @@ def test_at_its_end_what_waits_is_done_or_dropped(lane, drop):
     first, second = asyncio.run(close_midway())
     assert first == ["a"]
     assert isinstance(second, asyncio.CancelledError) if drop else second == ["b"]
+
+
+def test_what_takes_too_long_is_left_alone(lane):
+    go = threading.Event()
+
+    async def drop_midway():
+        asking = asyncio.create_task(lane.map(lambda _: go.wait(60), ["slow", "waits"]))
+        await asyncio.sleep(0.05)
+        asking.cancel()
+        return await asyncio.to_thread(lane.drop, 0.05)
+
+    assert asyncio.run(drop_midway()) is False
+    go.set()

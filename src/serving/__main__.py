@@ -13,6 +13,7 @@ import typer
 from contracts.console import Terminated, log, run_app
 from contracts.errors import InputError, StageError
 from serving import libtiff
+from serving.descriptors import fit_connections
 from serving.loading import Loading
 from serving.logs import configure_logs
 from serving.memory import share_heap
@@ -87,6 +88,7 @@ def serve(settings: Settings, host: str, port: int) -> None:
     with listen(host, port) as listener:
         share_heap()
         configure_logs()
+        settings = fit_connections(settings)
         libtiff.silence()
         loading = Loading(settings, on_failure=lambda: setattr(server, "should_exit", True))
         loading.preload()

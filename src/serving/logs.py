@@ -4,6 +4,7 @@ No line holds a query, a header, a key or an image.
 """
 
 import logging
+import time
 import traceback
 from collections.abc import Callable, Container
 from typing import Any, Final
@@ -11,14 +12,25 @@ from typing import Any, Final
 from contracts.console import log
 from serving.exchange import Exchange
 
+SELDOM_S: Final = 10
+"""How often the same warning is worth a line: where descriptors run out, asyncio tells it without end."""
+
 _REQUESTS: Final = logging.getLogger("serving.requests")
 
 
 class _Events(logging.Handler):
-    """Warnings and errors, with their tracebacks."""
+    """Warnings and errors, with their tracebacks; a warning again only after `SELDOM_S`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last, self._told = "", 0.0
 
     def emit(self, record: logging.LogRecord) -> None:
         """Report one record."""
+        text, now = record.getMessage(), time.monotonic()
+        if text == self._last and now - self._told < SELDOM_S:
+            return
+        self._last, self._told = text, now
         trace = "".join(traceback.format_exception(*record.exc_info)) if record.exc_info else None
         log(record.getMessage().strip(), level=record.levelname, **({"traceback": trace} if trace else {}))
 

@@ -25,6 +25,9 @@ LINGER_S: Final = 2
 TAKE_S: Final = 30
 """How long a client may take no byte of its answer."""
 
+ACCEPTED: Final = 100
+"""Connections that are taken at once, before those that came earlier are heard again."""
+
 MOST_PIPELINED: Final = 32
 """Requests of a connection that wait for the first one's answer; browsers send none."""
 
@@ -45,6 +48,7 @@ def make_config(app: Starlette, settings: Settings, **options: Any) -> uvicorn.C
         log_config=None,
         access_log=False,
         server_header=False,
+        backlog=ACCEPTED,
         timeout_keep_alive=settings.keep_alive_s,
         **options,
     )

@@ -1,10 +1,12 @@
 """The lines of the server's log: what they tell, and what they don't."""
 
 import json
+import logging
 import signal
 
 import pytest
 
+from serving.logs import configure_logs
 from serving.service import Service
 from serving.settings import Settings
 
@@ -79,3 +81,16 @@ def test_a_failure_is_told_with_its_id(tiny_bundle, serve, monkeypatch, capsys, 
     (line,) = [json.loads(line) for line in capsys.readouterr().err.splitlines() if "upside" in line]
     assert (line["level"], line["id"]) == ("ERROR", "abc")
     assert "KeyError" in line["traceback"]
+
+
+def test_a_warning_without_end_is_one_line(capsys):
+    root, level = logging.getLogger(), logging.getLogger().level
+    before = root.handlers
+    try:
+        configure_logs()
+        for _ in range(100):
+            logging.getLogger("asyncio").error("out of system resource")
+    finally:
+        root.handlers = before
+        root.setLevel(level)
+    assert len(capsys.readouterr().err.splitlines()) == 1

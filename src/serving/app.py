@@ -46,6 +46,7 @@ def create_app(settings: Settings, loading: Loading | None = None) -> Starlette:
         lifespan=lifespan,
     )
     app.state.metrics = service.metrics  # for what refuses before there is a request
+    app.router.redirect_slashes = False  # to whatever host the request names, before a key is asked for
     # Not mounted at /, which would take a door's path with another method too: 404 for 405.
     app.router.default = StaticFiles(directory=PAGE, html=True)
     return app

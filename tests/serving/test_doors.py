@@ -142,6 +142,13 @@ def test_unknown_paths_and_methods_answer_json_too(server):
     assert server.post("/../../etc/passwd").status in (404, 405)
 
 
+def test_no_path_leads_to_the_host_that_a_request_names(server):
+    headers = {"host": "evil.example"}
+    answer = requests.post(server.url + "/predict/", headers=headers, allow_redirects=False, timeout=30)
+    assert answer.status_code in (404, 405)
+    assert "evil" not in answer.text
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/vertex/health", "/model", "/"])
 def test_probes_may_ask_by_head(server, path):
     answer = requests.head(server.url + path, timeout=30)

@@ -25,6 +25,7 @@ red: {text: The colour of ripe tomatoes., link: "https://example.org/red"}
 green: {link: "https://example.org/green"}
 blue: {text: Sky.}
 """
+NO_IMAGE = "This is no image that can be read: choose a JPEG, PNG or WebP."
 GIVE = """([how, files]) => {
     const transfer = new DataTransfer();
     for (const [name, type, data] of files) {
@@ -127,7 +128,7 @@ def test_a_photo_gets_its_class_and_bars(page: Any, picture: Any) -> None:
 
 def test_several_photos_with_a_bad_one_between(page: Any, picture: Any) -> None:
     upload(page, {"a.png": picture("blue", (8, 8)), "b.png": b"nothing", "c.png": picture("green")})
-    wait_for_best(page, "b.png", "not an image")
+    wait_for_best(page, "b.png", NO_IMAGE)
     wait_for_best(page, "c.png", "green")
     wait_for_best(page, "a.png", "blue")
     assert page.locator(".card .file").all_inner_texts() == ["a.png", "b.png", "c.png"]
@@ -148,6 +149,40 @@ def test_photos_are_dropped_and_pasted_and_what_is_no_photo_is_named(page: Any, 
     assert page.locator(".card .file").all_inner_texts() == ["image.png", "a.png"]
     give(page, "paste")  # text, which a page may be given anywhere
     assert page.locator(".card").count() == 2
+
+
+def test_files_of_one_name_are_told_apart(page: Any, picture: Any) -> None:
+    photo = picture("red")
+    give(page, "drop", ("a.png", "image/png", photo), ("a.png", "image/png", photo))
+    wait_for_best(page, "a.png (2)", "red")
+    assert page.locator(".card .file").all_inner_texts() == ["a.png", "a.png (2)"]
+    assert card(page, "a.png").locator(".bars li").count() == 2  # the third is below 0.1%
+
+
+def test_what_cant_be_used_has_no_preview_and_says_what_to_do(page: Any, picture: Any) -> None:
+    drawing = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'
+    files = {"a.svg": drawing, "b.png": b"", "c.png": b"words"}
+    give(
+        page,
+        "drop",
+        *((name, f"image/{name[2:].replace('svg', 'svg+xml')}", data) for name, data in files.items()),
+    )
+    give(page, "drop", ("d.jpg", "image/jpeg", picture("red", kind="JPEG")[:-300]))
+    wait_for_best(page, "a.svg", NO_IMAGE)
+    wait_for_best(page, "b.png", "The file is empty: copy it again.")
+    wait_for_best(page, "d.jpg", "The file is cut off: copy it again.")
+    page.locator(".preview.none").nth(2).wait_for()
+
+
+def test_at_a_phones_width_a_mouse_has_a_plain_strip(
+    visit: Callable[..., Any], server: Any, picture: Any
+) -> None:
+    page = visit(server, viewport={"width": 390, "height": 844})
+    upload(page, {"a.png": picture("red")})
+    wait_for_best(page, "a.png", "red")
+    strong, other = (page.locator(f".choose {tag}.for-mouse").bounding_box() for tag in ("strong", "span"))
+    assert other["y"] >= strong["y"] + strong["height"] - 1
+    assert strong["height"] < 30
 
 
 def test_a_dropped_folder_is_looked_through(page: Any, picture: Any, tmp_path: Path) -> None:
@@ -201,7 +236,7 @@ def test_the_answers_are_saved_as_a_table(page: Any, picture: Any) -> None:
     assert [row["file"] for row in rows] == ["'=a,1.png", 'b "2".png']
     assert (rows[0]["class"], rows[0]["sure"], rows[0]["model"]) == ("red", "yes", "tiny-run")
     assert float(rows[0]["probability"]) > float(rows[0]["probability_2"])
-    assert (rows[1]["class"], rows[1]["sure"], rows[1]["error"]) == ("", "", "not an image")
+    assert (rows[1]["class"], rows[1]["sure"], rows[1]["error"]) == ("", "", NO_IMAGE)
 
 
 def test_a_class_has_its_text_and_link(telling: Any, picture: Any) -> None:
@@ -293,10 +328,17 @@ def test_a_key_is_asked_for_until_it_is_right(
         upload(page, {"a.png": picture("red"), "b.png": picture("blue")})
         dialog.wait_for()
         page.keyboard.press("Escape")
+        card(page, "a.png").get_by_text("none was entered").wait_for()
         card(page, "b.png").get_by_role("button", name="Try again").click()
         dialog.get_by_label("API key").fill("open")
         page.keyboard.press("Enter")
         dialog.get_by_text("The server doesn't take this key.").wait_for()
+        dialog.get_by_label("API key").fill("still open")
+        dialog.get_by_role("button", name="Cancel").click()
+        card(page, "b.png").get_by_text("none was entered").wait_for()
+        card(page, "b.png").get_by_role("button", name="Try again").click()
+        dialog.wait_for()
+        assert dialog.get_by_label("API key").input_value() == dialog.locator(".wrong").inner_text() == ""
         dialog.get_by_label("API key").fill("sesame")
         dialog.get_by_role("button", name="Continue").click()
         wait_for_best(page, "b.png", "blue")
@@ -352,6 +394,8 @@ def test_the_keyboard_is_enough(telling: Any) -> None:
         if passed[-1] == "threshold":
             telling.keyboard.press("End")
             wait_for_best(telling, "a.png", "Not sure")
+            assert not telling.locator(".info").is_visible()  # it is about a class that it may not be
+            telling.keyboard.press("Home")
     assert passed[:4] == ["threshold", "csv", "clear", "More about green (opens in a new tab)"]
     assert passed[4:] == ["About this model", "Use it from code"]
     telling.locator("#clear").focus()
@@ -419,7 +463,7 @@ def test_every_text_stands_out_in_light_and_dark(
         page.evaluate("document.querySelector('dialog').showModal()")
         ratios |= page.evaluate(CONTRASTS)
         background = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    assert {"Drop photos here", "not an image", "Not sure", "More about red", "Continue"} <= set(ratios)
+    assert {"Drop photos here", NO_IMAGE[:40], "Not sure", "More about red", "Continue"} <= set(ratios)
     assert {text: ratio for text, ratio in ratios.items() if ratio < 4.5} == {}
     assert (background == "rgb(20, 24, 26)") == (scheme == "dark")
 

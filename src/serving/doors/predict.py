@@ -2,8 +2,8 @@
 
 Form: fields `file` or `files`, one or many, `top_k`, `threshold`.
 JSON: `{"instances": […], "parameters": {"top_k": 3, "threshold": 0.5}}`, an instance being `{"b64": "…"}`,
-the base64 itself, or `{"gcs_uri": "gs://bucket/photo.jpg"}` of a bucket that is allowed here; its content type
-may be missing, or curl's for `-d`.
+the base64 itself, or `{"gcs_uri": "gs://bucket/photo.jpg"}` of a bucket that is allowed here; its content
+type may be missing, or curl's for `-d`.
 Vertex AI's route answers `{"predictions": […]}`, see `answers`; `/predict` says by which `model`, too.
 """
 

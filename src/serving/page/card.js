@@ -2,7 +2,9 @@
 
 import { copyOf, make, percent } from "./text.js";
 
-const TINY = 96;  // pixels; smaller images are shown with their pixels visible
+const TINY = 96;      // pixels; smaller images are shown with their pixels visible
+const LEAST = 0.001;  // a class that is less probable has no bar, beyond the first two
+const NOT_SHOWN = "image/svg+xml";  // what a browser draws, but no photo
 
 export class Card {
   prediction = null;  // { class, probability, top: [{ class, probability }] }
@@ -43,6 +45,7 @@ export class Card {
     const image = this.element.querySelector("img");
     const url = URL.createObjectURL(blob);
     image.onload = () => {
+      image.parentElement.classList.toggle("none", blob.type === NOT_SHOWN);
       image.classList.toggle("tiny", Math.max(image.naturalWidth, image.naturalHeight) < TINY);
       URL.revokeObjectURL(url);
     };
@@ -58,7 +61,7 @@ export class Card {
   show({ predictions: [prediction], model }, info, threshold) {
     this.prediction = prediction;
     this.model = model;
-    this.#part("bars").replaceChildren(...prediction.top.map(barOf));
+    this.#part("bars").replaceChildren(...prediction.top.filter(isShown).map(barOf));
     if (info) this.#tell(info);
     this.label(threshold);
   }
@@ -107,6 +110,10 @@ export class Card {
   #part(name) {
     return this.element.querySelector(`.${name}`);
   }
+}
+
+function isShown({ probability }, rank) {
+  return rank < 2 || probability >= LEAST;
 }
 
 function barOf({ class: name, probability }) {

@@ -3,7 +3,7 @@
 const IMAGE_NAME = /\.(jpe?g|jfif|png|webp|gif|bmp|tiff?|avif|hei[cf]|ppm|pgm)$/i;
 
 export function photosOf(files) {
-  return sorted([...files].map((file) => ({ file, name: file.name || "pasted image" })));
+  return sorted([...files].map((file) => ({ file, name: file.webkitRelativePath || file.name || "pasted image" })));
 }
 
 // A drop, whose folders are looked through.
@@ -19,6 +19,14 @@ export async function photosOfDrop(transfer) {
     else if (item) found.push(...await filesIn(item));
   }
   return sorted(found);
+}
+
+// A name that none of the others has: folders may hold files of one name, and a chooser doesn't tell folders.
+export function numbered(name, taken) {
+  let [unique, number] = [name, 1];
+  while (taken.has(unique)) unique = `${name} (${number += 1})`;
+  taken.add(unique);
+  return unique;
 }
 
 function sorted(found) {

@@ -3,6 +3,7 @@
 import { Failure, find } from "./text.js";
 
 const KEPT_AS = "chrysalis-api-key";
+const NONE = "This server wants an API key, and none was entered.";
 
 export class Key {
   #asking = null;
@@ -28,21 +29,24 @@ export class Key {
 
   // Requests that are refused at the same time ask once.
   ask() {
-    if (this.#refused) return Promise.reject(new Failure("This server wants an API key.", true));
+    if (this.#refused) return Promise.reject(new Failure(NONE, true));
     this.#asking ??= this.#open().finally(() => { this.#asking = null; });
     return this.#asking;
   }
 
   #open() {
     const dialog = find("key-dialog");
-    find("key").value = "";
     find("key-wrong").textContent = this.value ? "The server doesn't take this key." : "";
     dialog.returnValue = "";
     dialog.showModal();
     return new Promise((done, fail) => {
       dialog.addEventListener("close", () => {
         this.#refused = dialog.returnValue === "";
-        if (this.#refused) return fail(new Failure("This server wants an API key.", true));
+        find("key").value = "";
+        if (this.#refused) {
+          sessionStorage.removeItem(KEPT_AS);  // it was a wrong one
+          return fail(new Failure(NONE, true));
+        }
         sessionStorage.setItem(KEPT_AS, dialog.returnValue);
         return done();
       }, { once: true });

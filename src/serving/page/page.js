@@ -2,7 +2,7 @@
 // spoils none.
 
 import { Card } from "./card.js";
-import { photosOf, photosOfDrop } from "./gather.js";
+import { numbered, photosOf, photosOfDrop } from "./gather.js";
 import { Key } from "./key.js";
 import { Model } from "./model.js";
 import { announce, announceSoon } from "./say.js";
@@ -12,7 +12,8 @@ import { save, table } from "./table.js";
 import { find, percent, plural } from "./text.js";
 
 const AT_ONCE = 2;        // requests under way; the server has one lane, a second hides the network
-const SHOWN = 5;          // bars of a photo
+const SHOWN = 5;          // bars of a photo, at most
+const AWAITED = 3;        // bars of a photo that waits
 const NAMED_ALOUD = 5;    // photos of a lot that are announced by name; of more, how many are done
 
 const key = new Key();
@@ -30,8 +31,9 @@ function add({ photos, skipped }) {
   if (!photos.length) return;
   if (!underWay && !waiting.length) lot = { size: 0, done: 0 };
   lot.size += photos.length;
-  const bars = Math.min(SHOWN, model.classes || SHOWN);
-  const added = photos.map(({ file, name }) => new Card(file, name, bars, again));
+  const bars = Math.min(AWAITED, model.classes || AWAITED);
+  const taken = new Set(cards.map(({ name }) => name));
+  const added = photos.map(({ file, name }) => new Card(file, numbered(name, taken), bars, again));
   cards = [...added, ...cards];
   find("cards").prepend(...added.map((card) => card.element));
   ask(added);

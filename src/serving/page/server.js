@@ -1,5 +1,6 @@
 // What the page asks of the server.
 
+import { advise } from "./advice.js";
 import { Failure, pause } from "./text.js";
 
 const BUSY_TRIES = 20;  // how often a photo asks a full queue again
@@ -49,6 +50,6 @@ export class Server {
 
 async function contentOf(response) {
   const content = await response.json().catch(() => ({ error: `The server answered ${response.status}.` }));
-  if (!response.ok) throw new Failure(content.error, response.status >= 500 || response.status === 408);
+  if (!response.ok) throw new Failure(advise(content.error), response.status >= 500 || response.status === 408);
   return content;
 }

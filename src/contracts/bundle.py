@@ -195,6 +195,22 @@ def open_bundle(uri: str, wanted: Collection[str] | None = None) -> Iterator[tup
         yield Path(folder), bundle
 
 
+def check_files(uri: str, bundle: ModelBundle, wanted: Collection[str]) -> None:
+    """Check that a bundle's files are there, and those of a local one unchanged; nothing is fetched.
+
+    Args:
+        uri: the bundle's folder.
+        bundle: its document.
+        wanted: the files to be read: see `open_bundle`.
+
+    Raises:
+        InputError: a file is missing, or differs from what `bundle.json` says.
+    """
+    _check_whole(uri, bundle)
+    if not storage.is_remote(uri):
+        _verify(uri, Path(uri), bundle, bundle.names(wanted))
+
+
 def _check_whole(uri: str, bundle: ModelBundle) -> None:
     there = {file.name for file in storage.list_files(uri)}
     for name in bundle.files:

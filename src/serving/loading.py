@@ -9,11 +9,11 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
 from typing import Final, NamedTuple
 
-from contracts.bundle import ModelBundle
+from contracts.bundle import GOLDEN, ModelBundle
 from contracts.console import log
 from serving.daemons import begin, in_daemon
 from serving.errors import NotReadyError, ReloadError
@@ -21,7 +21,7 @@ from serving.memory import release_heap
 from serving.predictor import Predictor, load_predictor
 from serving.queueing import Lane
 from serving.settings import Settings
-from serving.source import read_bundle
+from serving.source import Found, check_bundle
 
 STOP_S: Final = 1
 """How long the images under way may take as the server ends, after the time that requests had."""
@@ -147,8 +147,9 @@ class Loading:
             started = time.monotonic()
             old = self._served
             try:
-                if old and (await in_daemon(self._find)).digest == old.bundle.digest:
-                    return Reloaded(old, changed=False)
+                found = await in_daemon(self._find) if old else None
+                if old and found and found.bundle.digest == old.bundle.digest:
+                    return self._stay(old, found)
                 loading = self._preloaded or begin(self._load_predictor)
                 self._preloaded = None
                 predictor = await asyncio.wrap_future(loading)
@@ -170,8 +171,19 @@ class Loading:
         )
         return Reloaded(new, changed=True)
 
-    def _find(self) -> ModelBundle:
-        return read_bundle(self._settings.model, require_blessed=self._settings.require_blessed)
+    def _find(self) -> Found:
+        settings = self._settings
+        files = [settings.runtime.model, GOLDEN]
+        return check_bundle(settings.model, files, require_blessed=settings.require_blessed)
+
+    def _stay(self, old: Served, found: Found) -> Reloaded:
+        """Keep the network, and tell of its classes what is told now."""
+        changed = found.class_info != old.predictor.class_info
+        if changed:
+            old = self._served = replace(old, predictor=old.predictor.telling(found.class_info))
+        outcome = "other texts of the classes" if changed else "unchanged"
+        log("reload", status=outcome, model=old.name, version=old.version)
+        return Reloaded(old, changed=changed)
 
     def _load_predictor(self) -> Predictor:
         settings = self._settings

@@ -42,6 +42,10 @@ class Predictor:
         """What is told of some of the classes, by their names."""
         self._max_pixels = max_pixels
 
+    def telling(self, class_info: Mapping[str, ClassInfo]) -> "Predictor":
+        """The same network, of whose classes something else is told."""
+        return Predictor(self.bundle, self.runtime, self._max_pixels, class_info)
+
     def probabilities(self, data: bytes) -> NDArray[np.float32]:
         """Give float32 [classes] for an image of any format that `imaging` decodes.
 

@@ -4,11 +4,13 @@
 champion's bundle every file must be the one that was judged.
 """
 
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from contracts import storage
-from contracts.bundle import ModelBundle
+from contracts.bundle import ModelBundle, check_files
 from contracts.champion import Champion
+from contracts.class_info import ClassInfo, class_info_of
 from contracts.errors import InputError
 
 
@@ -38,6 +40,13 @@ class Source(NamedTuple):
             bundle.check_blessed(self.uri)
 
 
+class Found(NamedTuple):
+    """A bundle that may be served, with what can change beside its files."""
+
+    bundle: ModelBundle
+    class_info: Mapping[str, ClassInfo]
+
+
 def find_source(model: str) -> Source:
     """Find the bundle.
 
@@ -62,7 +71,22 @@ def read_bundle(model: str, *, require_blessed: bool) -> ModelBundle:
     Raises:
         InputError: as `find_source` and `Source.check`.
     """
+    return _read(find_source(model), require_blessed=require_blessed)
+
+
+def check_bundle(model: str, files: Collection[str], *, require_blessed: bool) -> Found:
+    """Read what is to be served, and check its files without fetching any.
+
+    Raises:
+        InputError: as `find_source`, `Source.check`, `contracts.bundle.check_files` and `class_info_of`.
+    """
     source = find_source(model)
+    bundle = _read(source, require_blessed=require_blessed)
+    check_files(source.uri, bundle, files)
+    return Found(bundle, class_info_of(source.uri, bundle))
+
+
+def _read(source: Source, *, require_blessed: bool) -> ModelBundle:
     bundle = ModelBundle.read(source.uri)
     source.check(bundle, require_blessed=require_blessed)
     return bundle

@@ -140,6 +140,24 @@ def test_the_same_model_is_not_loaded_again(crowned):
     )
 
 
+def test_texts_of_the_classes_change_without_another_model(crowned, models):
+    texts = models / "a" / "class_info.yaml"
+    texts.write_text("red: {text: A colour.}")
+    assert crowned.post("/reload").content["status"] == "reloaded"
+    assert crowned.get("/model").content["class_info"]["red"]["text"] == "A colour."
+    assert crowned.post("/reload").content["status"] == "unchanged"
+    texts.write_text("red: [")
+    answer = crowned.post("/reload")
+    assert (answer.status, "class_info.yaml" in answer.content["error"]) == (409, True)
+    assert crowned.get("/model").content["class_info"]["red"]["text"] == "A colour."
+
+
+def test_the_model_in_service_is_verified_where_it_lies(crowned, models):
+    (models / "a" / "model.tflite").write_bytes(b"damaged")
+    answer = crowned.post("/reload")
+    assert (answer.status, "model.tflite isn't the file" in answer.content["error"]) == (409, True)
+
+
 def test_what_can_not_be_loaded_leaves_the_old_one_in_service(crowned, models, picture):
     crown(models, "b")
     (models / "b" / "model.tflite").write_bytes(b"damaged")

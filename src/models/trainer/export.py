@@ -77,9 +77,6 @@ def export_bundle(
     litert, golden = _write_models(exported, staging, run, calibration.temperature, shards)
     log("writing the report and the model card")
     _write_labels(staging / names.LABELS, run.index.class_names)
-    if run.class_info:
-        content = read_class_info(run.class_info, run.index.class_names)
-        (staging / CLASS_INFO).write_bytes(content)
     report = staging / names.REPORT
     write_report(report, run, judgement, shards, network=exported, label_errors=label_errors)
     card = staging / names.MODEL_CARD
@@ -104,6 +101,9 @@ def export_bundle(
         files={file.name: BundleFile.of(staging / file.name) for file in storage.list_files(str(staging))},
     )
     _move_into_place(staging, folder, bundle)
+    if run.class_info:  # not of the listed files: it may be changed whenever somebody finds a typo
+        content = read_class_info(run.class_info, run.index.class_names)
+        storage.write_bytes(str(folder / CLASS_INFO), content)
     bundle.write(str(folder))
     log("bundle written", bundle=run.output, files=len(bundle.files), litert=litert.quantization)
     return bundle
@@ -119,7 +119,8 @@ def publish_bundle(folder: Path, uri: str) -> None:
     if not storage.is_remote(uri) and Path(uri).resolve() == folder.resolve():
         return
     bundle = ModelBundle.read(str(folder))
-    storage.upload_many(folder, bundle.names(), uri)
+    further = [CLASS_INFO] if (folder / CLASS_INFO).exists() else []
+    storage.upload_many(folder, [*bundle.names(), *further], uri)
     bundle.write(uri)
 
 

@@ -62,7 +62,7 @@ def test_a_run_leaves_everything(train: Train, tmp_path: Path) -> None:
         np.testing.assert_array_equal(mine, theirs)
 
 
-def test_what_is_told_of_the_classes_is_checked_first_and_becomes_part_of_the_bundle(
+def test_what_is_told_of_the_classes_is_checked_first_and_lies_beside_the_bundle(
     train: Train, tmp_path: Path
 ) -> None:
     told = tmp_path / "told.yaml"
@@ -72,7 +72,7 @@ def test_what_is_told_of_the_classes_is_checked_first_and_becomes_part_of_the_bu
     assert not (tmp_path / "run").exists()
     told.write_text("red: {text: A colour.}")
     bundle = train(tmp_path / "run", epochs=1, class_info=str(told))
-    assert CLASS_INFO in bundle.files
+    assert CLASS_INFO not in bundle.files
     assert class_info_of(str(tmp_path / "run"), bundle) == {"red": ClassInfo(text="A colour.")}
 
 

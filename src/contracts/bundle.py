@@ -2,12 +2,22 @@
 
 import hashlib
 import tempfile
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AwareDatetime, Field, FiniteFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    Field,
+    FiniteFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+)
 
 from contracts import storage
 from contracts.dataset import ResizeMode
@@ -29,6 +39,10 @@ SERVED: dict[Runtime, str] = {"tensorflow": SAVED_MODEL, "litert": LITERT_MODEL}
 """What runs which of a bundle's models; both give calibrated probabilities."""
 
 
+LARGEST = 8192
+"""Pixels of a network's input's side, and of the records'."""
+
+
 class ImageSpec(Part):
     """How encoded bytes become the network's input, uint8 RGB of [size, size, 3] in 0…255.
 
@@ -37,8 +51,8 @@ class ImageSpec(Part):
     `imaging.prepare` does it.
     """
 
-    size: PositiveInt = Field(description="pixels; the side of the network's square input")
-    record_size: PositiveInt = Field(description="pixels; the size the records were resized to")
+    size: PositiveInt = Field(le=LARGEST, description="pixels; the side of the network's square input")
+    record_size: PositiveInt = Field(le=LARGEST, description="pixels; the size the records were resized to")
     resize: ResizeMode
     colour_order: Literal["RGB"] = "RGB"
     value_range: tuple[int, int] = (0, 255)
@@ -83,6 +97,21 @@ class Golden(Part):
     probabilities: tuple[FiniteFloat, ...]
 
 
+def _check_time(time: datetime) -> datetime:
+    try:
+        time.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("expected a time within the years 1 to 9999 of UTC") from None
+    return time
+
+
+def _check_unique(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise ValueError(f"expected different names, got {name!r} {count} times")
+    return names
+
+
 class ModelBundle(Document):
     """`models/<dataset>/<run-id>/bundle.json`."""
 
@@ -95,13 +124,17 @@ class ModelBundle(Document):
     architecture: str
     dataset: str
     dataset_digest: str
-    created_at: AwareDatetime
-    class_names: tuple[str, ...] = Field(min_length=2, description="the index is the label")
+    created_at: Annotated[AwareDatetime, AfterValidator(_check_time)]
+    class_names: Annotated[tuple[str, ...], AfterValidator(_check_unique)] = Field(
+        min_length=2, description="the index is the label"
+    )
     image: ImageSpec
     calibration: Calibration
     litert: LiteRT
     golden: tuple[Golden, ...] = Field(min_length=1)
-    golden_tolerance: float = Field(description="largest difference of a probability at the replay")
+    golden_tolerance: float = Field(
+        ge=0, le=1, description="largest difference of a probability at the replay"
+    )
     metrics: dict[str, FiniteFloat] = Field(description="of the test split")
     gate: Verdict | None = Field(default=None, description="None: not judged")
     config: dict[str, Any] = Field(description="the run's whole configuration")

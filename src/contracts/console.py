@@ -129,7 +129,7 @@ def exit_code(command: Callable[[], Any], prog_name: str) -> int:
     except InputError as error:
         return _complain(prog_name, str(error), BAD_INPUT)
     except (StageError, OSError, MemoryError) as error:
-        return _complain(prog_name, f"failed: {error or type(error).__name__}", FAILED)
+        return _complain(prog_name, f"failed: {describe(error)}", FAILED)
     except (KeyboardInterrupt, typer.Abort):
         return _interrupted(prog_name)
     except Terminated:
@@ -137,6 +137,11 @@ def exit_code(command: Callable[[], Any], prog_name: str) -> int:
     if result == INTERRUPTED:  # typer's answer to a KeyboardInterrupt
         return _interrupted(prog_name)
     return result if isinstance(result, int) else 0
+
+
+def describe(error: Exception) -> str:
+    """What an error says; where it says nothing, as MemoryError, its type's name."""
+    return str(error) or type(error).__name__
 
 
 def _interrupted(prog_name: str) -> int:

@@ -14,7 +14,7 @@ from datetime import UTC
 from typing import Final, NamedTuple
 
 from contracts.bundle import GOLDEN, ModelBundle
-from contracts.console import log
+from contracts.console import describe, log
 from serving.daemons import begin, in_daemon
 from serving.errors import NotReadyError, ReloadError
 from serving.memory import release_heap
@@ -156,15 +156,19 @@ class Loading:
             except Exception as error:
                 if old is None:
                     raise
-                log("reload failed", reason=str(error), error=type(error).__name__, still=old.name)
-                raise ReloadError(f"{error}; {old.name} ({old.version}) stays in service") from error
-            new = self._served = self._serve(predictor)
+                log("reload failed", reason=describe(error), error=type(error).__name__, still=old.name)
+                raise ReloadError(
+                    f"{describe(error)}; {old.name} ({old.version}) stays in service"
+                ) from error
+            new = self._serve(predictor)
+            version = new.version  # before it is in service: nothing may fail after
+            self._served = new
             if old:
                 old.retire()
         log(
             "ready",
             model=new.name,
-            version=new.version,
+            version=version,
             runtime=str(predictor.runtime.name),
             golden=len(new.bundle.golden),
             seconds=round(time.monotonic() - started, 2),

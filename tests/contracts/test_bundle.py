@@ -1,5 +1,6 @@
 """Opening a bundle: whole, in part, from a bucket, and the messages where it is broken."""
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -74,3 +75,20 @@ def test_what_the_bundle_never_had_is_named(folder: Path) -> None:
 def test_a_folder_without_a_document_is_no_bundle(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"holds no bundle\.json"), open_bundle(str(tmp_path)):
         pass
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"created_at": "0001-01-01T00:00:00+14:00"}, "created_at: .*years"),
+        ({"class_names": ["a", "b", "a"]}, "class_names: .*'a' 2 times"),
+        ({"golden_tolerance": "Infinity"}, "golden_tolerance"),
+        ({"golden_tolerance": -1}, "golden_tolerance"),
+        ({"image": {"size": 10**9, "record_size": 8, "resize": "crop"}}, "image.size"),
+        ({"image": {"size": 8, "record_size": 10**9, "resize": "crop"}}, "image.record_size"),
+    ],
+)
+def test_what_no_trainer_writes_is_refused(folder: Path, change: dict[str, object], said: str) -> None:
+    document = json.loads((folder / "bundle.json").read_text()) | change
+    with pytest.raises(InputError, match=said):
+        ModelBundle.parse(json.dumps(document).encode(), "bundle.json")

@@ -23,6 +23,7 @@ def raiser(error):
         (InputError("expected a folder,\n got a file"), 2),
         (StageError("the disk is full"), 1),
         (OSError(28, "No space left on device"), 1),
+        (MemoryError(), 1),
         (typer.BadParameter("not a number"), 2),
         (KeyboardInterrupt(), 130),
         (console.Terminated(), 143),
@@ -33,7 +34,7 @@ def test_every_failure_is_one_line_and_an_exit_code(error, code, capsys):
     assert console.exit_code(raiser(error), "tool") == code
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == (0 if code == 5 else 1)
-    assert all(line.startswith("tool: ") for line in lines)
+    assert all(line.startswith("tool: ") and not line.endswith(": ") for line in lines)
 
 
 def test_a_bug_keeps_its_traceback():

@@ -4,6 +4,7 @@ The document is written by hand, `openapi.yaml`. The page is Swagger UI, whose t
 fastapi-offline, so that it needs no network; the package isn't imported, which would load FastAPI.
 """
 
+from collections.abc import Mapping
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +17,7 @@ from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 
 from serving.api_key import read_key
+from serving.errors import NotReadyError
 from serving.service import Service
 from serving.settings import Settings
 
@@ -29,7 +31,12 @@ def make_docs_doors(service: Service) -> list[Route]:
     document = cache(lambda: describe_doors(service.settings))
 
     async def openapi(_: Request) -> Response:
-        return JSONResponse(await run_in_threadpool(document))  # reading it takes a while, once
+        described = await run_in_threadpool(document)  # reading it takes a while, once
+        try:
+            model = service.model
+        except NotReadyError:
+            return JSONResponse(described)
+        return JSONResponse(name_model(described, {"Name": model.name, "Version": model.version}))
 
     def file_of_page(name: str) -> Any:
         async def answer(request: Request) -> Response:
@@ -60,6 +67,15 @@ def describe_doors(settings: Settings) -> dict[str, Any]:
         # Where another door has this name, Vertex AI's comes first, as among the routes.
         paths[path] = {**paths.get(path, {}), **operations}
     return document
+
+
+def name_model(document: dict[str, Any], served: Mapping[str, str | int]) -> dict[str, Any]:
+    """The document with the served model's own name and version as the examples of the paths' parameters."""
+    components = document["components"]
+    parameters = dict(components["parameters"])
+    for parameter, value in served.items():
+        parameters[parameter] = {**parameters[parameter], "example": value}
+    return {**document, "components": {**components, "parameters": parameters}}
 
 
 @cache

@@ -61,7 +61,7 @@ def serve_cli(
         ),
     ] = 8080,
     check: Annotated[
-        bool, typer.Option("--check", help="Only load the model and replay its golden images.")
+        bool, typer.Option("--check", help="Only load all that a start would, and replay the golden images.")
     ] = False,
 ) -> None:
     """Serve a trained model: a web page at /, POST /predict, and the routes of other model servers.
@@ -70,8 +70,7 @@ def serve_cli(
     same probabilities for the bundle's golden images as at its export.
     """
     if check:
-        load_predictor(settings.model, settings.runtime, require_blessed=settings.require_blessed)
-        log("fit to be served", model=settings.model)
+        check_start(settings)
     else:
         serve(settings, host, port)
 
@@ -110,6 +109,26 @@ def serve(settings: Settings, host: str, port: int) -> None:
         raise loading.error
     if not server.started:
         raise StageError("the server didn't start; its log says why")
+
+
+def check_start(settings: Settings) -> None:
+    """Do all that a start would, but take no address: another server may be at work there.
+
+    Raises:
+        InputError: as `serve`, or there is to be an API key and it can't be read.
+        StageError: as `serve`.
+    """
+    from serving.app import create_app
+
+    create_app(settings)  # which reads the key
+    load_predictor(
+        settings.model,
+        settings.runtime,
+        settings.max_pixels,
+        require_blessed=settings.require_blessed,
+        execution=settings.execution,
+    )
+    log("fit to be served", model=settings.model)
 
 
 def _reload_or_end(server: "Server", loading: Loading) -> Callable[..., None]:

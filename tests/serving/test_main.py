@@ -119,6 +119,15 @@ def test_a_blessed_bundle_is_served_where_that_is_required(run_server, run_modul
     assert stop(server)[0] == 0
 
 
+def test_a_check_reads_the_key_too(run_module, tiny_bundle, tmp_path):
+    arguments = ["--model", str(tiny_bundle), "--port", "0", "--check"]
+    checked = run_module("serving", *arguments, CHRYSALIS_API_KEY_FILE=str(tmp_path / "none"))
+    code, lines = end(checked)
+    assert code == 2
+    assert len(lines) == 1
+    assert "CHRYSALIS_API_KEY_FILE" in lines[0]
+
+
 def test_a_bundle_that_lacks_a_file_ends_the_server(run_server, own_bundle):
     (own_bundle / "model.tflite").unlink()
     code, lines = end(run_server("--model", str(own_bundle)).process)

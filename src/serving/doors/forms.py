@@ -22,9 +22,20 @@ class Form(NamedTuple):
 
 
 class _InMemory(MultiPartParser):
-    """The form parser without temporary files: bodies are bounded, and a disk may be read-only."""
+    """The form parser without temporary files: bodies are bounded, and a disk may be read-only.
+
+    Names are UTF-8, whatever charset the client says: some of Python's take hours (punycode), or raise.
+    """
 
     spool_max_size = 1 << 40
+
+    @property
+    def _charset(self) -> str:
+        return "utf-8"
+
+    @_charset.setter
+    def _charset(self, _: str) -> None:
+        pass
 
 
 async def read_form(request: Request, settings: Settings) -> Form:
@@ -38,6 +49,8 @@ async def read_form(request: Request, settings: Settings) -> Form:
         form = await _InMemory(limited.headers, limited.stream()).parse()
     except MultiPartException as error:
         raise MalformedError(f"the multipart body can't be read: {error.message}") from None
+    except ValueError as error:
+        raise MalformedError(f"the multipart body can't be read: {error}"[:200]) from None
     try:
         images, fields, others = [], {}, []
         for name, value in form.multi_items():

@@ -70,6 +70,8 @@ endif
 STAGES := download process records train gate
 # What a stage is given beyond its folders: of a whole pipeline's ARGS, only the training's.
 extra = $(if $(filter gate,$1),$(FLOORS) )$(if $(filter pipeline demo,$(MAKECMDGOALS)),$(if $(filter train,$1),$(ARGS)),$(ARGS))
+# Those of the variables $1 that the command line gives, as it gave them: for commands that are told.
+given = $(foreach name,$1,$(if $(filter command,$(firstword $(origin $(name)))),$(name)=$($(name))))
 
 ##@ The main job
 .PHONY: demo
@@ -79,6 +81,7 @@ demo: pipeline ## everything on the embedded digits, ending with a served model 
 
 .PHONY: pipeline $(STAGES)
 pipeline: $(STAGES) ## download → process → records → train (which evaluates and exports) → gate
+	@$(if $(filter demo,$(MAKECMDGOALS))$(filter vertex,$(RUN)),,echo "next: $(strip make serve $(call given,RUN DATASET ROOT MODEL RUN_ID))")
 
 ##@ The stages, each with RUN=local|docker|vertex
 download: download-$(RUN) ## fetch a data set: raw/<dataset>
@@ -138,7 +141,11 @@ evaluate: $(SETUP) ## judge a bundle on a processed data set
 tune: $(SETUP) ## search for the best options of a training: models/<dataset>/<study>
 	@$(PY) -m models.trainer.tune --space $(SPACE) --model $(MODEL) --gpu $(GPU) --input $(PROCESSED) --output $(ROOT)/models/$(NAME)/$(STUDY) $(ARGS)
 serve: serve-$(RUN) ## serve a bundle, with its web page, on port 8080
+RUNS = $(ROOT)/models/$(NAME)
+# What can be served of the data set: its runs, those of its studies, and the gate's choice.
+SERVABLE = $(patsubst $(RUNS)/%,%,$(patsubst %/bundle.json,%,$(wildcard $(addprefix $(RUNS)/,*/bundle.json */*/bundle.json champion.json))))
 serve-local: $(SETUP)
+	@$(if $(or $(findstring gs://,$(ROOT)),$(findstring --model,$(ARGS)),$(filter $(RUN_ID),$(SERVABLE))),,$(error $(MODEL_URI) is no finished run; $(if $(SERVABLE),$(RUNS) has $(SERVABLE): $(strip make serve $(call given,DATASET ROOT) RUN_ID=$(firstword $(SERVABLE))),$(RUNS) has none: make pipeline makes one)))
 	@$(PY) -m serving --model $(MODEL_URI) $(ARGS)
 deploy: deploy-$(RUN) ## put a blessed bundle into service: a container that stays, with RUN=docker
 predict: $(SETUP) ## classify an image: make predict IMAGE=photo.jpg

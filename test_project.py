@@ -167,6 +167,18 @@ def test_only_a_container_is_put_into_service():
     assert 'RUN is "local"; deploy puts a container into service: RUN=docker' in refused.stderr
 
 
+def test_what_can_be_served_is_named(tmp_path):
+    for run in ("cnn", "study/study-01"):
+        (tmp_path / "models/digits" / run).mkdir(parents=True)
+        (tmp_path / "models/digits" / run / "bundle.json").touch()
+    root = f"ROOT={tmp_path}"
+    refused = run_make("-n", "serve", root)
+    assert refused.returncode == 2
+    assert f"has cnn study/study-01: make serve {root} RUN_ID=cnn." in refused.stderr
+    assert run_make("-n", "serve", root, "MODEL=cnn").returncode == 0
+    assert f"next: make serve {root} MODEL=cnn" in run_make("-n", "pipeline", "MODEL=cnn", root).stdout
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_architectures_have_containers_that_differ_in_their_names_alone(model):
     for name in ("Dockerfile", "Pipfile", "Pipfile.lock", "train_multi_gpu.py"):

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from imaging.metered import Metered
+from imaging.bombs import require_bounded, require_bounded_exif, require_bounded_tiles
+from imaging.metered import EndlessError, Metered
 
 MAX_PIXELS: Final = 64 * 1024 * 1024
 """How many pixels an image may have: more than any camera of a phone, and 192 MiB once decoded."""
@@ -84,9 +85,11 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Decoded:
     if not data:
         raise ImageError("empty")
     try:
+        require_bounded(data)
         file = Metered(data)
         with Image.open(file, formats=FORMATS) as image:
             _check_size(image, max_pixels)
+            require_bounded_tiles(image)
             file.allow_pixels()
             image.load()
             file.end_within(1)
@@ -141,7 +144,10 @@ def _reason(error: Exception, data: bytes) -> str:
 
 def _turn_upright(image: Image.Image) -> Image.Image:
     try:
+        require_bounded_exif(image)
         orientation = image.getexif().get(_ORIENTATION)
+    except EndlessError:
+        raise
     except Exception:  # noqa: BLE001 - a photo whose EXIF block is broken is still a photo
         return image
     turn = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None

@@ -14,7 +14,7 @@ MAX_READS: Final = 10_000
 BYTES_A_READ: Final = 100
 """At least, of all that follows the header: a GIF's blocks have 255, read in two."""
 
-MAX_SECONDS: Final = 10.0
+MAX_SECONDS: Final = 6.0
 """Of the thread's CPU, for parsing and decoding; a photo of 64 megapixels takes two or three."""
 
 

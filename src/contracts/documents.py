@@ -76,9 +76,10 @@ class Document(Part):
                 return cls.model_validate_json(text)
         except ValidationError as error:
             first = error.errors()[0]
+            problem = first["msg"].removeprefix("Value error, ")
             where = ".".join(str(part) for part in first["loc"]) or "the file"
             raise InputError(
-                f"{uri} isn't a valid {cls.__name__}: {where}: {first['msg']}; run {cls.made_by} again"
+                f"{uri} isn't a valid {cls.__name__}: {where}: {problem}; run {cls.made_by} again"
             ) from None
         raise InputError(
             f"{uri} has schema_version {version}; this version of Chrysalis reads {cls.current_version}: "

@@ -3,6 +3,7 @@
 Every error's body is `{"error": "…"}`; the message says what was expected, what came and what to do.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -129,7 +130,8 @@ def error_response(error: RequestError) -> Response:
     # A message may quote half a surrogate pair, which JSON can name and UTF-8 can't hold.
     text = str(error).encode("utf-8", "replace").decode()
     exchange = current()
-    exchange.error, exchange.reason = text, type(error).__name__.removesuffix("Error")
+    words = re.findall("[A-Z][a-z]+", type(error).__name__.removesuffix("Error").removesuffix("Here"))
+    exchange.error, exchange.reason = text, " ".join(words).lower()
     return JSONResponse({"error": text}, status, HEADERS.get(status))
 
 

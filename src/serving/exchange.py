@@ -25,7 +25,7 @@ CLIENT_GONE: Final = 499
 """The status that is told where the client left before there was one; nginx calls it so too."""
 
 UNKNOWN_DOOR: Final = "other"
-"""The page's files, and paths that aren't there: a label for each would be as many as callers think of."""
+"""Paths that aren't there: a label for each would be as many as callers think of."""
 
 _SANE_ID: Final = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)
 _LONGEST_PATH: Final = 200
@@ -42,7 +42,7 @@ class Exchange:
     """As it was sent, without the query."""
     client: str = ""
     door: str = UNKNOWN_DOOR
-    """The pattern of the path."""
+    """The pattern of the path; `page` for its files."""
     status: int = 0
     received: int = 0
     """Bytes of the body that the door read."""
@@ -54,7 +54,7 @@ class Exchange:
     error: str = ""
     """What was wrong with the request."""
     reason: str = ""
-    """The same as one word."""
+    """The same in few words, of which there are few."""
     began: float = field(default_factory=time.perf_counter)
 
     @property
@@ -125,7 +125,7 @@ def _begin(scope: Scope) -> Exchange:
 
 
 def _end(exchange: Exchange, scope: Scope) -> None:
-    exchange.door = getattr(scope.get("route"), "path", UNKNOWN_DOOR)
+    exchange.door = getattr(scope.get("route"), "path", exchange.door)
     if scope.get(DISCONNECTED):
         exchange.status = CLIENT_GONE
 

@@ -7,7 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from serving.errors import NotReadyError
@@ -22,6 +29,7 @@ class Metrics:
     """The metrics of one server, in a registry of their own."""
 
     def __init__(self, loading: Loading) -> None:
+        disable_created_metrics()  # a second series for each, which nobody asks for
         self.registry = registry = CollectorRegistry()
         self._requests = Counter(
             "chrysalis_requests", "Requests, by route and status.", ["door", "status"], registry=registry

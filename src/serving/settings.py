@@ -127,7 +127,9 @@ class Settings(BaseModel):
             value = (
                 "an empty one" if field == "api_key" else repr(given[field].value)
             )  # that is all it can be
-            expected = _EXPECTED.get(wrong["type"]) or wrong["msg"].removeprefix("Input should be ")
+            expected = _EXPECTED.get(wrong["type"]) or wrong["msg"].removeprefix(
+                "Input should be "
+            ).removeprefix("Value error, ")
             expected = expected.partition(", unable")[0]
             raise InputError(f"expected {given[field].name} to be {expected}, got {value}") from None
 

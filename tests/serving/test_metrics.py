@@ -31,6 +31,7 @@ def test_what_was_asked_is_counted(measured, picture):
     assert measured.post(files=form).status == 200
     assert measured.post(files={"file": b"?"}).status == 422
     assert measured.post(files=form * 3).status == 413
+    assert measured.get("/").status == measured.get("/model.js").status == 200
     for index in range(20):
         measured.get(f"/nothing/{index}")
         measured.get(f"/v1/models/{index}")
@@ -38,8 +39,11 @@ def test_what_was_asked_is_counted(measured, picture):
     requests_, refused = "chrysalis_requests_total", "chrysalis_refused_total"
     assert found[requests_, "/predict", "200"] == found[requests_, "/predict", "422"] == 1
     assert found[requests_, "other", "404"] == 20
+    assert found[requests_, "page", "200"] == 2
+    assert found[refused, "not found"] == 20
+    assert not any(name.endswith("_created") for name, *_ in found)
     assert found["chrysalis_images_total",] == 2
-    assert found[refused, "BadImage"] == found[refused, "TooManyImages"] == 1
+    assert found[refused, "bad image"] == found[refused, "too many images"] == 1
     assert found["chrysalis_request_seconds_count", "/predict"] == 3
     assert found["chrysalis_stage_seconds_count", "decode"] == 3
     assert found["chrysalis_stage_seconds_count", "inference"] == 2

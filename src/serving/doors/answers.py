@@ -3,6 +3,7 @@
 `{"class": "7", "probability": 0.98, "sure": true, "top": [{"class": "7", "probability": 0.98}, …]}`
 """
 
+from datetime import UTC
 from typing import Any
 
 from serving.doors.parameters import Parameters
@@ -41,12 +42,14 @@ def describe_model(model: Served, settings: Settings) -> dict[str, Any]:
     return {
         "name": model.name,
         "version": model.version,
-        "created_at": f"{bundle.created_at:%Y-%m-%d %H:%M}",
+        "created_at": f"{bundle.created_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
         "architecture": bundle.architecture,
         "dataset": bundle.dataset,
         "image_size": bundle.image.size,
         "runtime": str(model.predictor.runtime.name),
-        "metrics": bundle.metrics,
+        "metrics": {
+            name: int(value) if name == "examples" else value for name, value in bundle.metrics.items()
+        },
         "class_names": bundle.class_names,
         "class_info": {name: info.model_dump() for name, info in model.predictor.class_info.items()},
         "threshold": settings.threshold,

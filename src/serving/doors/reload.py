@@ -54,7 +54,9 @@ def require_right(request: Request, settings: Settings) -> None:
     if settings.api_key or settings.api_key_file:
         return
     local = request.client is None or _is_loopback(request.client.host)  # None: a Unix socket
-    if not local or any(name in request.headers for name in (*PASSED_ON, "origin")):
+    if local and "origin" in request.headers:
+        raise ForbiddenError("without an API key no browser's page may reload: use curl, or send SIGHUP")
+    if not local or any(name in request.headers for name in PASSED_ON):
         raise ForbiddenError(
             "without an API key only this machine may reload: set CHRYSALIS_API_KEY, or send SIGHUP"
         )

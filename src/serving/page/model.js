@@ -80,7 +80,7 @@ function factsOf(told) {
   const facts = {
     Architecture: told.architecture,
     "Trained on": told.dataset,
-    Made: `${told.created_at} UTC`,
+    Made: `${told.created_at.slice(0, 16).replace("T", " ")} UTC`,
     Input: `${told.image_size} × ${told.image_size} pixels`,
     Classes: told.class_names.length,
   };

@@ -36,6 +36,9 @@ _TILE_HEIGHT: Final = 323
 _MAX_HEADERS: Final = 16
 _SCAN: Final = 0xDA
 _END: Final = 0xD9
+_FRAMES: Final = (*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0))
+_SEQUENTIAL: Final = (0xC0, 0xC1, 0xC9)
+"""Frames of which libjpeg reads no further than a first scan with all components."""
 _ANY_MARKER: Final = re.compile(rb"\xff[^\xff]", re.DOTALL)
 _MARKER: Final = re.compile(rb"\xff[^\xff\x00\x01\xd0-\xd7]", re.DOTALL)
 """Between scans, where a 0 after 255 means 255."""
@@ -124,17 +127,22 @@ def _entries(block: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _require_bounded_jpeg(data: bytes) -> None:
-    exif, many = b"", data.count(b"\xff\xda") > MAX_SCANS
-    scans = 0
-    for marker, content in _segments(data, to_the_end=many):
+    exif, frame, scans = b"", 0, 0
+    components = 0
+    for marker, content in _segments(data):
         if marker == _SCAN:
             scans += 1
+            whole = frame in _SEQUENTIAL and content[:1] >= bytes([components])
+            if scans > MAX_SCANS:
+                raise EndlessError("too many scans")
+            if scans == 1 and (whole or data.count(b"\xff\xda") <= MAX_SCANS):
+                break
+        elif marker in _FRAMES:
+            frame, components = marker, int.from_bytes(content[5:6])
         elif not scans and marker == 0xE1 and content.startswith(b"Exif\0\0"):
             exif += content[6:] if exif else content
         elif not scans and marker == 0xE2 and content.startswith(b"MPF\0"):
             require_bounded_directory(content[4:])
-        if scans > MAX_SCANS:
-            raise EndlessError("too many scans")
     _require_bounded_block(exif)
 
 
@@ -144,8 +152,8 @@ def _require_bounded_block(exif: bytes) -> None:
     require_bounded_directory(exif)
 
 
-def _segments(data: bytes, *, to_the_end: bool) -> Iterator[tuple[int, bytes]]:
-    """A JPEG's markers and what they hold, as Pillow finds them: until the first scan, or all of them."""
+def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """A JPEG's markers and what they hold, as Pillow finds them until the first scan, and libjpeg then."""
     at, scanned = 2, False
     for _ in range(MAX_READS):
         found = _MARKER.search(data, at) if scanned else _ANY_MARKER.search(data, at)
@@ -161,6 +169,4 @@ def _segments(data: bytes, *, to_the_end: bool) -> Iterator[tuple[int, bytes]]:
         yield marker, data[at + 4 : at + 2 + length]
         at += max(4, 2 + length)
         scanned |= marker == _SCAN
-        if scanned and not to_the_end:
-            return
     raise EndlessError("too many parts")

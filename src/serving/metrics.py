@@ -29,7 +29,7 @@ class Metrics:
     """The metrics of one server, in a registry of their own."""
 
     def __init__(self, loading: Loading) -> None:
-        disable_created_metrics()  # a second series for each, which nobody asks for
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each, which nobody asks for
         self.registry = registry = CollectorRegistry()
         self._requests = Counter(
             "chrysalis_requests", "Requests, by route and status.", ["door", "status"], registry=registry

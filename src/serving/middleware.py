@@ -1,6 +1,7 @@
 """What every request passes on its way to a door, the outermost first."""
 
 from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving.buffers import BoundedBuffers, Budget
 from serving.deadline import Deadline
@@ -9,6 +10,19 @@ from serving.logs import make_request_log
 from serving.metrics import Metrics
 from serving.security import SecurityHeaders
 from serving.settings import Settings
+
+
+class WholeFiles:
+    """ASGI middleware that takes no ranges, as HTTP allows: the files are small, and every error is JSON."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if any(name == b"range" for name, _ in scope.get("headers", ())):
+            scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"range"]
+        await self.app(scope, receive, send)
 
 
 def make_middleware(settings: Settings, metrics: Metrics) -> list[Middleware]:
@@ -26,6 +40,7 @@ def make_middleware(settings: Settings, metrics: Metrics) -> list[Middleware]:
     return [
         Middleware(SecurityHeaders),
         Middleware(Exchanges, tell=[log_request, metrics.count]),
+        Middleware(WholeFiles),
         Middleware(Deadline, seconds=settings.request_timeout_s),
         Middleware(BoundedBuffers, budget=budget),
     ]

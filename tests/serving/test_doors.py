@@ -142,6 +142,12 @@ def test_unknown_paths_and_methods_answer_json_too(server):
     assert server.post("/../../etc/passwd").status in (404, 405)
 
 
+@pytest.mark.parametrize("path", ["/", "/docs"])
+def test_files_are_given_whole(server, path):
+    for wanted in ("bytes=9999999-", "nonsense", "bytes=0-1"):
+        assert requests.get(server.url + path, headers={"range": wanted}, timeout=30).status_code == 200
+
+
 def test_no_path_leads_to_the_host_that_a_request_names(server):
     headers = {"host": "evil.example"}
     answer = requests.post(server.url + "/predict/", headers=headers, allow_redirects=False, timeout=30)

@@ -23,7 +23,7 @@ Handler = Callable[[Any, Any], Any]
 
 
 class InvocationError(Exception):
-    """A direct invocation gets no prediction; Lambda hands the message to whoever invoked."""
+    """An invocation gets no answer; Lambda hands the message to whoever invoked."""
 
 
 def __getattr__(name: str) -> Handler:
@@ -53,10 +53,23 @@ def make_handler(settings: Settings) -> Handler:
 
     def handler(event: Any, context: Any) -> Any:
         if isinstance(event, dict) and "requestContext" in event:
+            _check(gateway, event, context)
             return gateway(event, context)
         return _read(gateway(_as_request(event, key), context))
 
     return handler
+
+
+def _check(gateway: Mangum, event: Any, context: Any) -> None:
+    """Refuse what looks like an HTTP event and isn't one, which Mangum would fail at with its own errors."""
+    try:
+        handler = gateway.infer(event, context)
+        _ = handler.scope, handler.body
+    except (LookupError, AttributeError, TypeError, ValueError, RuntimeError) as error:
+        raise InvocationError(
+            "400: expected an HTTP event of a function URL, API Gateway or a load balancer, or the JSON of "
+            f"/predict or /get-prediction without requestContext; this one's form is another ({error!r})"
+        ) from None
 
 
 def _as_request(document: Any, key: bytes | None) -> Any:

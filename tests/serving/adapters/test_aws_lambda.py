@@ -67,6 +67,8 @@ def test_direct_invocations_get_the_doors_json_or_an_error(start, tiny_bundle, p
         ({"instances": ["####"]}, "400: instance 0"),
         ({"key": "of a scheduler"}, "400: expected"),
         ([1], "400: expected"),
+        ({"requestContext": None}, "400: expected an HTTP event"),
+        ({"version": "2.0", "requestContext": {"http": {"method": "GET"}}}, "400: expected an HTTP event"),
     ):
         answer = function.invoke(event)
         assert (answer.kind, answer.document["errorType"]) == ("error", "InvocationError")

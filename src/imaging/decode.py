@@ -24,11 +24,15 @@ MAX_PIXELS: Final = 64 * 1024 * 1024
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
 """What is opened, as Pillow names it: common in photo folders, each with a maintained codec."""
 
+STRANGERS_FORMATS: Final = tuple(kind for kind in FORMATS if kind != "AVIF")
+"""What is opened of files that anybody may send: an AVIF's header doesn't bound what its decoder takes."""
+
 ANIMATIONS: Final = ("GIF", "PNG", "WEBP", "AVIF")
 
 _MAGIC: Final = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF", b"II*\x00", b"MM\x00*")
 _UNREAD: Final = (
     *((4, b"ftyp" + brand, "HEIC") for brand in (b"heic", b"heix", b"hevc", b"mif1", b"msf1")),
+    *((4, b"ftypavif", "AVIF"), (4, b"ftypavis", "AVIF")),
     *((4, b"jP  ", "JPEG 2000"), (0, b"\xff\x4f\xff\x51", "JPEG 2000"), (4, b"JXL ", "JPEG XL")),
     *((0, b"8BPS", "PSD"), (0, b"%!PS", "EPS"), (0, b"%PDF", "PDF")),
 )
@@ -69,12 +73,13 @@ class Decoded(NamedTuple):
         return np.asarray(self.image)
 
 
-def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Decoded:
+def decode(data: bytes, max_pixels: int = MAX_PIXELS, formats: tuple[str, ...] = FORMATS) -> Decoded:
     """Decode an image fully.
 
     Args:
         data: the whole file.
         max_pixels: an image with more is refused by its header, before anything is decoded.
+        formats: what is opened, of `FORMATS`.
 
     Raises:
         ImageError: with a short reason: `empty`, `not an image`, `truncated`, `too many pixels: 9000x9000`, …
@@ -87,7 +92,7 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Decoded:
     try:
         require_bounded(data)
         file = Metered(data)
-        with Image.open(file, formats=FORMATS) as image:
+        with Image.open(file, formats=formats) as image:
             _check_size(image, max_pixels)
             require_bounded_tiles(image)
             file.allow_pixels()

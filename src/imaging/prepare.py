@@ -5,17 +5,20 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from contracts.bundle import ImageSpec
-from imaging.decode import MAX_PIXELS, decode
+from imaging.decode import FORMATS, MAX_PIXELS, decode
 from imaging.resize import resize
 
 
-def prepare(data: bytes, spec: ImageSpec, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
+def prepare(
+    data: bytes, spec: ImageSpec, max_pixels: int = MAX_PIXELS, formats: tuple[str, ...] = FORMATS
+) -> NDArray[np.uint8]:
     """Decode, resize as the records were, and take the centre square.
 
     Args:
         data: the whole file, of any format that `decode` takes.
         spec: the sizes and the resize mode.
         max_pixels: an image with more is refused.
+        formats: see `decode`.
 
     Returns:
         uint8 [spec.size, spec.size, 3].
@@ -23,7 +26,7 @@ def prepare(data: bytes, spec: ImageSpec, max_pixels: int = MAX_PIXELS) -> NDArr
     Raises:
         ImageError: the bytes are no usable image.
     """
-    record = resize(decode(data, max_pixels).image, spec.record_size, spec.resize)
+    record = resize(decode(data, max_pixels, formats).image, spec.record_size, spec.resize)
     return np.asarray(centre_crop(record, spec.size))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from PIL import Image
 
 from imaging.bombs import require_bounded
-from imaging.decode import FORMATS
+from imaging.decode import STRANGERS_FORMATS
 from imaging.metered import Metered
 from serving.errors import TooManyPixelsError
 
@@ -31,7 +31,7 @@ def count_pixels(data: bytes) -> int:
     """Count an image's pixels; 0 of what is none, which costs nothing and whose decoding says why."""
     try:
         require_bounded(data)
-        with Image.open(Metered(data), formats=FORMATS) as image:
+        with Image.open(Metered(data), formats=STRANGERS_FORMATS) as image:
             return image.width * image.height
     except Exception:  # noqa: BLE001 - Pillow's plugins raise nearly anything at hostile bytes
         return 0

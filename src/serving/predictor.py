@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from contracts.bundle import GOLDEN, ModelBundle, open_bundle
 from contracts.class_info import ClassInfo, class_info_of
 from contracts.errors import StageError
-from imaging import MAX_PIXELS, ImageError, prepare
+from imaging import MAX_PIXELS, STRANGERS_FORMATS, ImageError, prepare
 from serving.runtimes import ONE_AT_A_TIME, Execution, Runtime, RuntimeName, load_runtime
 from serving.source import find_source
 
@@ -55,12 +55,12 @@ class Predictor:
         return self.runtime(self.pixels(data))
 
     def pixels(self, data: bytes) -> NDArray[np.uint8]:
-        """Give the network's input, uint8 RGB [size, size, 3], for an image of any format.
+        """Give the network's input, uint8 RGB [size, size, 3], for an image of any format but AVIF.
 
         Raises:
             ImageError: the bytes are no usable image.
         """
-        return prepare(data, self.bundle.image, self._max_pixels)
+        return prepare(data, self.bundle.image, self._max_pixels, STRANGERS_FORMATS)
 
     def predict(self, data: bytes, top_k: int) -> list[Ranked]:
         """Give the `top_k` most probable classes, the best first.

@@ -7,7 +7,7 @@ import zlib
 import pytest
 from PIL import Image
 
-from imaging import ImageError, decode
+from imaging import STRANGERS_FORMATS, ImageError, decode
 
 
 def encoded(kind: str, **options: object) -> bytes:
@@ -75,3 +75,8 @@ def test_a_bomb_is_refused_before_it_is_decoded(data: bytes, reason: str) -> Non
 def test_what_follows_a_photo_is_no_scan_of_it() -> None:
     photo = encoded("JPEG")
     assert decode(photo + b"\xff\xda\x00\x02" * 500).image.tobytes() == decode(photo).image.tobytes()
+
+
+def test_an_avif_is_for_known_senders() -> None:
+    with pytest.raises(ImageError, match="a format that isn't read: AVIF"):
+        decode(encoded("AVIF"), formats=STRANGERS_FORMATS)

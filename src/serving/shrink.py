@@ -19,6 +19,9 @@ QUALITIES: Final = (90, 80, 70, 60)
 SMALLER: Final = 0.7
 """By which the sides shrink where no quality is enough."""
 
+_AVIF: Final = (b"ftypavif", b"ftypavis")
+"""How files begin that we read, and a server doesn't of strangers."""
+
 
 def shrink(data: bytes, max_bytes: int) -> bytes:
     """Make an image of at most `max_bytes`, upright and in RGB where it isn't sent as it is.
@@ -26,14 +29,16 @@ def shrink(data: bytes, max_bytes: int) -> bytes:
     Raises:
         ImageError: the bytes are no usable image, and too many to send as they are.
     """
-    if len(data) <= min(UNTOUCHED_BYTES, max_bytes):
+    unread = data[4:12] in _AVIF
+    if len(data) <= min(UNTOUCHED_BYTES, max_bytes) and not unread:
         return data
     image = _scaled(decode(data).image)
     while min(image.size) > 1:
         for quality in QUALITIES:
             smaller = encode_jpeg(image, quality)
             if len(smaller) <= max_bytes:
-                return min(smaller, data, key=len)  # it may have been small in all but its file's form
+                # It may have been small in all but its file's form.
+                return smaller if unread else min(smaller, data, key=len)
         image = _resized(image, SMALLER)
     raise ImageError(f"can't be made smaller than {max_bytes} bytes")
 

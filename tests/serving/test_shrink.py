@@ -81,3 +81,9 @@ def test_a_panorama_keeps_pixels_across():
 def test_what_is_too_large_and_no_image_is_told_so():
     with pytest.raises(ImageError, match="not an image"):
         shrink(bytes(2_000_000), BUDGET)
+
+
+def test_what_a_server_does_not_take_is_sent_as_a_jpeg():
+    buffer = io.BytesIO()
+    Image.new("RGB", (40, 30), "red").save(buffer, "AVIF")
+    assert opened(shrink(buffer.getvalue(), BUDGET)).format == "JPEG"

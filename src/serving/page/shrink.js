@@ -4,18 +4,18 @@ import { scaled } from "./scaling.js";
 import { Failure } from "./text.js";
 
 const SMALL = 1 << 20;            // bytes; what has no more is sent as it is
-const UNREAD = /\.hei[cf]$/i;     // a phone's own format, which the server doesn't read, but some browsers do
+const UNREAD = /[./](hei[cf]|avif)$/i;  // of a name or a type: what the server doesn't read, but some browsers do
 const pending = new Map();        // id to what is done with the answer
 
 let worker = null;
 let lastId = 0;
 
 export async function shrink(file, imageSize) {
-  const unread = UNREAD.test(file.name) || /^image\/hei[cf]/.test(file.type);
+  const [, unread] = UNREAD.exec(file.name) ?? UNREAD.exec(file.type) ?? [];
   if (file.size <= SMALL && !unread) return file;
-  const blob = await beside(file, imageSize, unread);
+  const blob = await beside(file, imageSize, Boolean(unread));
   if (!blob && unread) {
-    throw new Failure("HEIC photos can't be opened by this browser: save it as a JPEG, and choose that.");
+    throw new Failure(`${unread.toUpperCase()} photos can't be opened by this browser: save it as a JPEG, and choose that.`);
   }
   return blob ?? file;  // the server may read it, and else says why not
 }

@@ -55,7 +55,7 @@ def test_lines_of_json_say_what_isnt_sure(run_module, whom, photos):
 
 def test_a_table_says_what_isnt_sure(whom, photos):
     result = CliRunner().invoke(predict.app, [*whom, "--threshold", "0.9999", str(photos / "grey.png")])
-    assert result.output.splitlines()[0] == f"{photos / 'grey.png'}  not sure"
+    assert result.stdout.splitlines()[0] == f"{photos / 'grey.png'}  not sure"
 
 
 def test_a_bad_image_is_named_and_the_rest_is_done(run_module, whom, photos):

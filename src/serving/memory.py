@@ -6,17 +6,26 @@ import mmap
 from contextlib import suppress
 from pathlib import Path
 
-_M_ARENA_MAX = -8
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 """Of glibc's mallopt."""
+
+_LARGE = 1 << 20
+"""Bytes from which on memory is mapped by itself: photos among small things would keep a heap large."""
 
 
 def share_heap() -> None:
     """Let all threads that are still to come take memory from one heap.
 
-    glibc would give each its own, which keeps what was freed.
+    glibc would give each its own, which keeps what was freed. What is large is given back at once.
     """
     with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
+        library = ctypes.CDLL(None)
+        for parameter, value in (
+            (_M_ARENA_MAX, 1),
+            (_M_MMAP_THRESHOLD, _LARGE),
+            (_M_TRIM_THRESHOLD, _LARGE),
+        ):
+            library.mallopt(parameter, value)
 
 
 def release_pages(path: Path) -> None:

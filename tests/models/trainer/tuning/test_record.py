@@ -52,7 +52,7 @@ def write(folder: Path, **changes: Any) -> str:
     [
         ({"best": "study-01"}, "the best trial, study-01, isn't among"),
         ({"trials": ()}, "trials: Tuple should have at least 1 item"),
-        ({"space": {}}, "space: Value error, studySpec: Field required"),
+        ({"space": {}}, "space: studySpec: Field required"),
         ({"schema_version": 2}, "has schema_version 2"),
     ],
 )

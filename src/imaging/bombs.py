@@ -7,6 +7,7 @@ block. A progressive JPEG may repeat its scans without end. A TIFF's tile may be
 import re
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final
 
 from PIL import Image, JpegImagePlugin
@@ -70,7 +71,8 @@ def require_bounded_exif(image: Image.Image) -> None:
     """
     exif = image.info.get("exif")
     if exif is None and isinstance(text := image.info.get("Raw profile type exif"), str):
-        exif = bytes.fromhex("".join(text.split("\n")[3:]))
+        with suppress(ValueError):  # which Pillow can't read either
+            exif = bytes.fromhex("".join(text.split("\n")[3:]))
     if isinstance(exif, bytes):
         _require_bounded_block(exif)
 
@@ -117,9 +119,9 @@ def _entries(block: bytes) -> Iterator[tuple[int, int]]:
     if start > len(block):
         return
     (count,) = struct.unpack_from(order + number, block, start)
-    if count > MAX_ENTRIES:
-        raise EndlessError("too many parts")
     at, step = start + struct.calcsize(order + number), struct.calcsize(order + entry)
+    if min(count, (len(block) - at) // step) > MAX_ENTRIES:  # of a broken one, what there is of them
+        raise EndlessError("too many parts")
     for index in range(count):
         tag, kind, values, place = struct.unpack_from(order + entry, block, at + index * step)
         size = values * _UNIT.get(kind, 8)

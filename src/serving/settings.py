@@ -56,7 +56,9 @@ class Settings(BaseModel):
     require_blessed: bool = Field(
         default=False, description="refuse a bundle that python -m models.trainer.gate didn't bless"
     )
-    workers: int = Field(default=0, ge=0, le=256, description="images in the network at once; 0: one a core")
+    workers: int = Field(
+        default=0, ge=0, le=256, description="images in the network at once; 0: one for every two cores"
+    )
     threads: int = Field(default=0, ge=0, le=256, description="of each worker; 0: from the cores")
     max_batch: int = Field(default=16, ge=1, le=1024, description="images that TensorFlow runs together")
     max_delay_ms: float = Field(default=2, ge=0, le=1000, description="that a batch's first image waits")

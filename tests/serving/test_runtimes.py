@@ -32,8 +32,9 @@ def test_many_threads_get_what_one_gets(tiny_bundle, pixels, name):
     ("workers", "threads", "cores", "interpreters"),
     [
         (0, 0, 1, [1]),
-        (0, 0, 2, [2, 1]),
-        (0, 0, 4, [4, 1, 1, 1]),
+        (0, 0, 2, [2]),
+        (0, 0, 5, [5, 2]),
+        (2, 0, 2, [2, 1]),
         (1, 0, 4, [4]),
         (0, 2, 4, [2, 2]),
         (0, 8, 4, [8]),

@@ -62,13 +62,6 @@ def custom_job(
     )
 
 
-def request_json(job: "CustomJob") -> str:
-    """The body of the request, as the client's REST transport writes it: enums are numbers."""
-    from google.protobuf.json_format import MessageToJson
-
-    return MessageToJson(type(job).pb(job), use_integers_for_enums=True)
-
-
 def display_name(task: Task, now: datetime) -> str:
     """Name a job so that a list of them reads well: chrysalis-train-digits-20261121-093000."""
     return f"chrysalis-{task.stage}-{label(task.labels['dataset'])}-{now:%Y%m%d-%H%M%S}"

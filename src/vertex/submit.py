@@ -9,7 +9,8 @@ import typer
 
 from contracts.console import Terminated, log
 from vertex import service
-from vertex.job import custom_job, request_json
+from vertex.client import connect
+from vertex.job import custom_job
 from vertex.machines import MACHINE_TYPES, machine
 from vertex.settings import (
     ApiEndpoint,
@@ -24,6 +25,7 @@ from vertex.settings import (
     settings,
 )
 from vertex.stages import Request, Stage, task
+from vertex.wire import request_json, show_request
 
 EXAMPLES = """\b
 Examples:
@@ -69,10 +71,11 @@ def submit(request: Request, hardware: Hardware, where: Settings, *, dry_run: bo
         "output": work.output,
     }
     if dry_run:
-        log("would submit", **summary, to=f"{where.api_endpoint}/v1/{where.parent}/customJobs")
-        typer.echo(request_json(job))
+        show_request(where, f"{where.parent}/customJobs", request_json(job), **summary)
         return
-    client = service.connect(where)
+    from google.cloud.aiplatform_v1 import JobServiceClient
+
+    client = connect(JobServiceClient, where)
     job = service.create(client, where, job)
     log("submitted", **summary, console=service.console_link(job))
     if wait:

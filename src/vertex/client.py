@@ -1,0 +1,94 @@
+"""Google's own clients, as every command here makes them: over REST, with the machine's credentials."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from contracts.errors import InputError, StageError
+from vertex.settings import Settings
+
+if TYPE_CHECKING:
+    from google.api_core.retry import Retry
+    from google.auth.credentials import Credentials
+
+Client = TypeVar("Client")
+
+SCOPE: Final = "https://www.googleapis.com/auth/cloud-platform"
+REQUEST_SECONDS: Final = 60.0
+OUTAGE_SECONDS: Final = 600.0
+"""How long watching survives a network or a service that is away; what is watched doesn't notice."""
+
+
+def connect(kind: type[Client], settings: Settings) -> Client:
+    """Make one of aiplatform_v1's clients. It speaks REST, the same to the service and to a stand-in.
+
+    Raises:
+        InputError: there are no credentials on this machine.
+    """
+    make: Any = kind
+    client: Client = make(
+        credentials=credentials(settings.api_endpoint),
+        transport="rest",
+        client_options={"api_endpoint": settings.api_endpoint},
+    )
+    return client
+
+
+def credentials(address: str) -> "Credentials":
+    """Application Default Credentials; none for an http:// address, as no token crosses a wire in the clear.
+
+    Raises:
+        InputError: there are none on this machine.
+    """
+    import google.auth
+    from google.auth.credentials import AnonymousCredentials, Credentials
+    from google.auth.exceptions import DefaultCredentialsError
+
+    if address.startswith("http://"):
+        return AnonymousCredentials()  # type: ignore[no-untyped-call]
+    found: Credentials
+    try:
+        found, _ = google.auth.default(scopes=[SCOPE])
+    except DefaultCredentialsError as error:
+        raise InputError(
+            "no Google Cloud credentials: run `gcloud auth application-default login`, or set "
+            f"GOOGLE_APPLICATION_CREDENTIALS to a key's path ({error})"
+        ) from error
+    return found
+
+
+def patience() -> "Retry":
+    """How requests that only read are tried again."""
+    import requests
+    from google.api_core import exceptions, retry
+    from google.auth.exceptions import TransportError
+
+    transient = retry.if_exception_type(
+        exceptions.ServerError,
+        exceptions.TooManyRequests,
+        requests.ConnectionError,
+        requests.Timeout,
+        TransportError,
+    )
+    return retry.Retry(predicate=transient, maximum=30.0, timeout=OUTAGE_SECONDS)
+
+
+@contextmanager
+def explained(doing: str) -> Iterator[None]:
+    """Turn the clients' errors into ours: what the caller can mend is an InputError."""
+    import requests
+    from google.api_core import exceptions
+    from google.auth.exceptions import GoogleAuthError
+
+    try:
+        yield
+    except (exceptions.ServerError, exceptions.TooManyRequests, exceptions.RetryError) as error:
+        raise StageError(f"{doing}: {error}; try again later") from error
+    except exceptions.GoogleAPICallError as error:
+        raise InputError(f"{doing}: Vertex AI refused: {error}") from error
+    except GoogleAuthError as error:
+        raise InputError(
+            f"{doing}: {error}; renew the credentials: gcloud auth application-default login"
+        ) from error
+    except requests.RequestException as error:
+        raise StageError(f"{doing}: the service can't be reached ({error}); check the network") from error

@@ -2,7 +2,8 @@
 #
 # Variables (give them behind the target: make train DATASET=flowers GPU=2)
 #   DATASET      a name of data/sources, a folder, an archive, an http(s) or gs:// URI     [digits]
-#   ROOT         where everything goes: a folder or gs://bucket/prefix        [data; docker: gs://chrysalis]
+#   ROOT         where everything goes: a folder or gs://bucket/prefix
+#                                           [data; docker: gs://chrysalis; vertex: gs://$CHRYSALIS_BUCKET]
 #   RUN          local, docker or vertex                                                   [local]
 #   MODEL        the architecture: cnn, keras_applications, vgg16 or xception              [vgg16]
 #   RUN_ID       the training run's name                                                   [MODEL]
@@ -19,9 +20,13 @@ SHELL := /bin/bash
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
+# The settings of .env (.env.example says which), for every command; what the shell sets counts more.
+$(foreach line,$(shell sed -nE '/^[A-Z][A-Z0-9_]*=[^"\x27`$$\#[:space:]]*$$/p' .env 2>/dev/null),$(eval export $(firstword $(subst =, ,$(line))) ?= $(patsubst $(firstword $(subst =, ,$(line)))=%,%,$(line))))
+
 DATASET ?= digits
 RUN ?= local
-ROOT ?= $(if $(filter docker,$(RUN)),gs://chrysalis,data)
+CLOUD_ROOT := $(if $(CHRYSALIS_BUCKET),gs://$(CHRYSALIS_BUCKET:gs://%=%))
+ROOT ?= $(if $(filter docker,$(RUN)),gs://chrysalis,$(or $(if $(filter-out local,$(RUN)),$(CLOUD_ROOT)),data))
 MODEL ?= vgg16
 RUN_ID ?= $(MODEL)
 HOST_GPUS := $(shell nvidia-smi -L 2>/dev/null | grep -c ^GPU)
@@ -50,7 +55,7 @@ $(error RUN is "$(RUN)"; it is one of local, docker, vertex)
 endif
 ifneq ($(filter docker vertex,$(RUN)),)
 ifeq ($(filter gs://%,$(ROOT)),)
-$(error ROOT is "$(ROOT)"; with RUN=$(RUN) the stages meet in a bucket: ROOT=gs://bucket/prefix)
+$(error ROOT is "$(ROOT)"; with RUN=$(RUN) the stages meet in a bucket: ROOT=gs://bucket/prefix, or CHRYSALIS_BUCKET in .env)
 endif
 endif
 ifeq ($(wildcard src/models/$(MODEL)/train_multi_gpu.py),)
@@ -178,7 +183,7 @@ lint: $(SETUP) ## ruff, mypy --strict, and that the locks fit their Pipfiles
 	@for pipfile in $$(git ls-files '*Pipfile'); do PIP_CONFIG_FILE=/dev/null PIPENV_PIPFILE=$$PWD/$$pipfile $(PIPENV) verify >/dev/null || { echo "$$pipfile changed after its lock: make lock"; exit 1; }; done
 
 test: $(SETUP) ## every test that needs no container engine and no GPU
-	@.venv/bin/pytest -m "not containers" $(ARGS)
+	@.venv/bin/pytest -m "not containers" -n logical --maxprocesses 4 --dist loadfile $(ARGS)
 
 test-containers: $(SETUP) ## build every image and run the chain in them
 	@.venv/bin/pytest -m containers $(ARGS)

@@ -3,6 +3,7 @@
 import typer
 
 from contracts.console import run_app
+from vertex.environment_file import load_environment_file
 from vertex.submit import EXAMPLES, submit_cli
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -11,7 +12,8 @@ app.command("submit", epilog=EXAMPLES)(submit_cli)
 
 @app.callback()
 def vertex() -> None:
-    """Run Chrysalis on Google Cloud's Vertex AI."""
+    """Run Chrysalis on Google Cloud's Vertex AI. Settings come from options, the environment and .env."""
+    load_environment_file()  # before the sub-command's options are read
 
 
 if __name__ == "__main__":

@@ -156,6 +156,11 @@ deploy: deploy-$(RUN) ## put a blessed bundle into service: a container that sta
 predict: $(SETUP) ## classify an image: make predict IMAGE=photo.jpg
 	@$(PY) -m serving.predict --model $(MODEL_URI) $(ARGS) "$(or $(IMAGE),$(error IMAGE is empty: make predict IMAGE=photo.jpg))"
 
+##@ On Google Cloud
+.PHONY: push
+push: $(SETUP) ## build MODEL's images and the chain's, tag them with the commit, and push them
+	@$(PY) -m vertex push --model $(MODEL) $(ARGS)
+
 ##@ Looking
 .PHONY: report notebooks
 report: $(SETUP) ## collect every report under ROOT on one page: reports/index.html

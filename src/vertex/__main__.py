@@ -4,10 +4,13 @@ import typer
 
 from contracts.console import run_app
 from vertex.environment_file import load_environment_file
+from vertex.push import EXAMPLES as PUSH_EXAMPLES
+from vertex.push import push_cli
 from vertex.submit import EXAMPLES, submit_cli
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 app.command("submit", epilog=EXAMPLES)(submit_cli)
+app.command("push", epilog=PUSH_EXAMPLES)(push_cli)
 
 
 @app.callback()

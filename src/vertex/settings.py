@@ -69,10 +69,19 @@ def settings(
     return Settings(
         project=_checked(project, "project", "my-project", r"[a-z0-9][a-z0-9.:-]*"),
         region=region,
-        images=_checked(images, "images", IMAGES_EXAMPLE, r"[a-z0-9][a-z0-9.:/_-]*[a-z0-9]"),
+        images=registry(images),
         tag=_checked(tag, "tag", "latest", r"\w[\w.-]{0,127}"),
         api_endpoint=api_endpoint or f"{region}-aiplatform.googleapis.com",
     )
+
+
+def registry(images: str | None) -> str:
+    """Check where the images are.
+
+    Raises:
+        InputError: it is missing or can't be right.
+    """
+    return _checked(images, "images", IMAGES_EXAMPLE, r"[a-z0-9][a-z0-9.:/_-]*[a-z0-9]")
 
 
 def root_uri(root: str | None, bucket: str | None) -> str:

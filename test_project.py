@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "models.trainer": {"contracts", "imaging"},
     **{f"models.{model}": {"contracts", "imaging", "models.trainer"} for model in MODELS},
     "serving": {"contracts", "imaging"},
-    "vertex": {"contracts"},
+    "vertex": {"contracts", "serving"},
 }
 # Image → its folder, and the modules that its users run.
 IMAGES = {

@@ -7,7 +7,8 @@ import pytest
 
 from contracts.errors import InputError, StageError
 from imaging import ImageError
-from serving.client import REQUEST_BYTES, Client
+from serving.client import Client
+from serving.remote import REQUEST_BYTES
 from serving.settings import Settings
 
 

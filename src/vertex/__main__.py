@@ -3,13 +3,25 @@
 import typer
 
 from contracts.console import run_app
+from vertex.dataflow import EXAMPLES as DATAFLOW_EXAMPLES
+from vertex.dataflow import dataflow_cli
+from vertex.doctor.command import EXAMPLES as DOCTOR_EXAMPLES
+from vertex.doctor.command import doctor_cli
 from vertex.environment_file import load_environment_file
+from vertex.follow import EXAMPLES as FOLLOW_EXAMPLES
+from vertex.follow import follow_cli
+from vertex.jobs import CANCEL_EXAMPLES, LIST_EXAMPLES, cancel_cli, list_cli
 from vertex.push import EXAMPLES as PUSH_EXAMPLES
 from vertex.push import push_cli
 from vertex.submit import EXAMPLES, submit_cli
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 app.command("submit", epilog=EXAMPLES)(submit_cli)
+app.command("doctor", epilog=DOCTOR_EXAMPLES)(doctor_cli)
+app.command("dataflow", epilog=DATAFLOW_EXAMPLES)(dataflow_cli)
+app.command("follow", epilog=FOLLOW_EXAMPLES)(follow_cli)
+app.command("cancel", epilog=CANCEL_EXAMPLES)(cancel_cli)
+app.command("list", epilog=LIST_EXAMPLES)(list_cli)
 app.command("push", epilog=PUSH_EXAMPLES)(push_cli)
 
 

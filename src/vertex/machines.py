@@ -33,6 +33,21 @@ class Machine:
     accelerator_count: int = 0
 
 
+def gpu_count(text: str) -> int:
+    """Read --gpu of a machine that is yet to be chosen.
+
+    Raises:
+        InputError: it is no number; `all` can't be known.
+    """
+    if text == "all":
+        raise InputError(
+            "--gpu all can't be known before there is a machine: say how many it shall have, as in --gpu 4"
+        )
+    if not text.isdecimal():
+        raise InputError(f"expected --gpu to be a number, 0 for a CPU; got {text!r}")
+    return int(text)
+
+
 def machine(gpu: int, accelerator: str | None = None, machine_type: str | None = None) -> Machine:
     """Choose a machine with `gpu` accelerators.
 

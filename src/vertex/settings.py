@@ -57,6 +57,56 @@ class Settings:
         return f"{self.images}/{name}:{self.tag}"
 
 
+@dataclass(frozen=True)
+class Where:
+    """The options that say where, as a group (`vertex.option_groups`)."""
+
+    project: Project = None
+    region: Region = None
+    images: Images = None
+    tag: Tag = "latest"
+    api_endpoint: ApiEndpoint = None
+
+    def settings(self) -> Settings:
+        """Check them.
+
+        Raises:
+            InputError: one of them is missing or can't be right.
+        """
+        return settings(
+            project=self.project,
+            region=self.region,
+            images=self.images,
+            tag=self.tag,
+            api_endpoint=self.api_endpoint,
+        )
+
+
+@dataclass(frozen=True)
+class Service:
+    """The same for what needs no images, as a group."""
+
+    project: Project = None
+    region: Region = None
+    api_endpoint: ApiEndpoint = None
+
+    def settings(self, name: str = "") -> Settings:
+        """Check them; a resource's whole name says itself in which project and region it is.
+
+        Raises:
+            InputError: one of them is missing or can't be right.
+        """
+        parts = name.split("/")
+        whole = len(parts) > 4 and parts[0] == "projects" and parts[2] == "locations"
+        return settings(
+            project=parts[1] if whole else self.project,
+            region=parts[3] if whole else self.region,
+            images="none",
+            tag="none",
+            api_endpoint=self.api_endpoint,
+        )
+
+
 def settings(
     *, project: str | None, region: str | None, images: str | None, tag: str, api_endpoint: str | None
 ) -> Settings:

@@ -41,6 +41,7 @@ class Request:
     model: str | None = None
     run_id: str | None = None
     gpu: int | None = None
+    workers: int | None = None
     extra: tuple[str, ...] = ()
 
 
@@ -55,6 +56,8 @@ class Task:
     output: str
     gpu: int
     labels: dict[str, str]
+    workers: int = 1
+    """Hosts, the chief among them."""
 
 
 def task(request: Request) -> Task:
@@ -65,7 +68,10 @@ def task(request: Request) -> Task:
     """
     _check(request)
     if request.stage is Stage.TRAIN:
-        return _train(request)
+        run_id = request.run_id or request.model or DEFAULT_MODEL
+        output = storage.join(request.root, "models", request.dataset, run_id)
+        # AIP_MODEL_DIR would be <base output directory>/model; the explicit folder is the one used locally.
+        return _training(request, output, {"run-id": run_id}, ("--output", output))
     folders = {
         name: storage.join(request.root, name, request.dataset) for name in ("raw", "interim", "processed")
     }
@@ -97,21 +103,33 @@ def task(request: Request) -> Task:
     )
 
 
-def _train(request: Request) -> Task:
+def trial(request: Request, study: str) -> Task:
+    """Compose what every trial of a study runs; `output` is the study's folder.
+
+    A trial fills AIP_MODEL_DIR, <the study's folder>/<trial>/model, and is given its values as --name=value.
+
+    Raises:
+        InputError: an option's value can't be used.
+    """
+    _check(request)
+    _check_form("--study", study, NAME, "a plain name such as study")
+    output = storage.join(request.root, "models", request.dataset, study)
+    return _training(request, output, {"study": study}, ())
+
+
+def _training(request: Request, output: str, labels: dict[str, str], arguments: tuple[str, ...]) -> Task:
     model = request.model or DEFAULT_MODEL
-    run_id = request.run_id or model
     gpu = 1 if request.gpu is None else request.gpu
     processed = storage.join(request.root, "processed", request.dataset)
-    output = storage.join(request.root, "models", request.dataset, run_id)
     return Task(
         stage=request.stage,
         image=f"{model}-cuda" if gpu else model,
         command=("python", "-m", f"models.{model}.train_multi_gpu"),
-        # AIP_MODEL_DIR would be <base output directory>/model; the explicit folder is the one used locally.
-        arguments=("--gpu", str(gpu), "--input", processed, "--output", output, *request.extra),
+        arguments=("--gpu", str(gpu), "--input", processed, *arguments, *request.extra),
         output=output,
         gpu=gpu,
-        labels={"stage": request.stage, "dataset": request.dataset, "model": model, "run-id": run_id},
+        labels={"stage": request.stage, "dataset": request.dataset, "model": model, **labels},
+        workers=request.workers or 1,
     )
 
 
@@ -119,7 +137,12 @@ def _check(request: Request) -> None:
     _check_form("--dataset", request.dataset, NAME, "a plain name such as digits; name its URI with --source")
     _check_form("--run-id", request.run_id, NAME, "a plain name such as vgg16-a")
     _check_form("--model", request.model, PACKAGE, "a folder of src/models")
-    given = {"--model": request.model, "--run-id": request.run_id, "--gpu": request.gpu}
+    given = {
+        "--model": request.model,
+        "--run-id": request.run_id,
+        "--gpu": request.gpu,
+        "--workers": request.workers,
+    }
     if request.stage is not Stage.TRAIN:
         for flag in (flag for flag, value in given.items() if value is not None):
             raise InputError(f"{flag} belongs to train, not to {request.stage}: leave it out")
@@ -128,7 +151,7 @@ def _check(request: Request) -> None:
     source = request.source or request.dataset
     if "/" in source and "://" not in source:
         raise InputError(f"a job can't see this machine's {source}: upload it and give --source gs://…")
-    _check_extra(request.extra)
+    _check_extra(request)
 
 
 def _check_form(flag: str, value: str | None, form: str, expected: str) -> None:
@@ -136,10 +159,10 @@ def _check_form(flag: str, value: str | None, form: str, expected: str) -> None:
         raise InputError(f"expected {flag} to be {expected}; got {value!r}")
 
 
-def _check_extra(extra: tuple[str, ...]) -> None:
-    for argument in extra:
+def _check_extra(request: Request) -> None:
+    for argument in request.extra:
         flag = argument.split("=", 1)[0]
         if flag in ("--input", "--output"):
             raise InputError(f"{flag} is composed of --root and the names: leave it out")
-        if flag in OWN_FLAGS:
+        if flag in OWN_FLAGS or (flag == "--workers" and request.stage is Stage.TRAIN):
             raise InputError(f"{flag} belongs before the --: what is behind it goes to the stage")

@@ -1,0 +1,76 @@
+"""Sending a job: never beside one that fills the same folder."""
+
+import signal
+from typing import TYPE_CHECKING, Any
+
+from contracts.console import Terminated, log
+from contracts.errors import InputError
+from vertex import service
+from vertex.client import connect
+from vertex.follow import follow
+from vertex.settings import Settings
+
+if TYPE_CHECKING:
+    from google.cloud.aiplatform_v1 import JobServiceClient
+
+    from vertex.service import Job
+
+
+def send(job: "Job", settings: Settings, *, again: bool, wait: bool, **about: Any) -> "Job":
+    """Submit a job, and follow it to its end unless told not to `wait`.
+
+    Args:
+        job: a custom job or a tuning job.
+        settings: of the service.
+        again: though an active one fills the same folder.
+        wait: for its end.
+        about: what to tell of it.
+
+    Returns:
+        The job as it was seen last.
+
+    Raises:
+        InputError: one that fills the same folder is active, or the service refuses.
+        StageError: the service can't be reached, or the job ended otherwise than well.
+    """
+    from google.cloud.aiplatform_v1 import JobServiceClient
+
+    client = connect(JobServiceClient, settings)
+    _check_alone(client, settings, job, again=again)
+    try:
+        job = service.create(client, settings, job)
+    except (KeyboardInterrupt, Terminated) as stop:
+        log(
+            "interrupted while submitting: `python -m vertex list` says whether the job is there",
+            name=job.display_name,
+        )
+        number = signal.SIGINT if isinstance(stop, KeyboardInterrupt) else signal.SIGTERM
+        raise SystemExit(128 + number) from stop
+    log("submitted", **about, console=service.console_link(job))
+    if not wait:
+        log("not waiting", follow=f"python -m vertex follow {job.name}")
+        return job
+    return follow(client, settings, job)
+
+
+def output_of(job: "Job") -> str:
+    """The folder that a job fills."""
+    spec = job.job_spec if hasattr(job, "job_spec") else job.trial_job_spec
+    return str(spec.base_output_directory.output_uri_prefix).rstrip("/")
+
+
+def _check_alone(client: "JobServiceClient", settings: Settings, job: "Job", *, again: bool) -> None:
+    rivals = [
+        other
+        for other in service.active(client, settings)
+        if output_of(other) == output_of(job) and dict(other.labels) == dict(job.labels)
+    ]
+    for rival in rivals:
+        log(
+            "active", name=rival.display_name, state=service.state(rival), console=service.console_link(rival)
+        )
+    if rivals and not again:
+        raise InputError(
+            f"{rivals[0].display_name} is active and fills {output_of(job)}: two writers would spoil it. "
+            f"Follow it: python -m vertex follow {rivals[0].name}; or give --again to submit all the same"
+        )

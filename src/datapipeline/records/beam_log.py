@@ -37,13 +37,20 @@ def silent() -> Iterator[None]:
 
 
 def _essence(text: str) -> str:
-    """The one line of a message that says what happened: the last of a traceback, the first of others."""
+    """The one line of a message that says what happened: the last of a traceback, the first of others.
+
+    Dataflow's ends with a colon, and what it announces stands below.
+    """
     if workers := _WORKERS.match(text):
         text = workers[1]
     if details := _RPC_DETAILS.search(text):
         return details[1]
     lines = [line.strip() for line in text.splitlines() if line.strip()] or [""]
-    return _STEP.sub("", lines[-1 if "Traceback (most recent call last)" in text else 0])[:500]
+    if "Traceback (most recent call last)" in text:
+        line = lines[-1]
+    else:
+        line = " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]
+    return _STEP.sub("", line)[:500]
 
 
 class _Events(logging.Handler):

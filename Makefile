@@ -157,7 +157,9 @@ predict: $(SETUP) ## classify an image: make predict IMAGE=photo.jpg
 	@$(PY) -m serving.predict --model $(MODEL_URI) $(ARGS) "$(or $(IMAGE),$(error IMAGE is empty: make predict IMAGE=photo.jpg))"
 
 ##@ On Google Cloud
-.PHONY: push
+.PHONY: doctor push
+doctor: $(SETUP) ## check what could keep a stage from running, here and in the project
+	@$(PY) -m vertex doctor --root $(ROOT) --dataset $(NAME) --model $(MODEL) $(if $(filter-out GPU=all,$(call given,GPU)),--gpu $(GPU)) $(ARGS)
 push: $(SETUP) ## build MODEL's images and the chain's, tag them with the commit, and push them
 	@$(PY) -m vertex push --model $(MODEL) $(ARGS)
 

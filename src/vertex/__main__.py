@@ -14,9 +14,12 @@ from vertex.jobs import CANCEL_EXAMPLES, LIST_EXAMPLES, cancel_cli, list_cli
 from vertex.push import EXAMPLES as PUSH_EXAMPLES
 from vertex.push import push_cli
 from vertex.submit import EXAMPLES, submit_cli
+from vertex.tune import EXAMPLES as TUNE_EXAMPLES
+from vertex.tune import tune_cli
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 app.command("submit", epilog=EXAMPLES)(submit_cli)
+app.command("tune", epilog=TUNE_EXAMPLES)(tune_cli)
 app.command("doctor", epilog=DOCTOR_EXAMPLES)(doctor_cli)
 app.command("dataflow", epilog=DATAFLOW_EXAMPLES)(dataflow_cli)
 app.command("follow", epilog=FOLLOW_EXAMPLES)(follow_cli)

@@ -4,7 +4,6 @@ The stages write JSON lines (`contracts.console`); here they are sentences again
 where it isn't possible, one warning says so, and the job is followed all the same.
 """
 
-import json
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -29,6 +28,9 @@ OVERLAP: Final = timedelta(minutes=1)
 """How much later than a newer line an older one may arrive."""
 TRIAL: Final = "ml.googleapis.com/trial_id"
 """The label that says of which trial a line is."""
+
+OF_THE_AGENT: Final = ("levelname", "attrs")
+"""What the service's agent adds to the fields of a line."""
 
 FORBIDDEN: Final = (401, 403, 404)
 """What stays so, however often it is asked."""
@@ -127,23 +129,16 @@ class Logs:
 
 
 def sentence(payload: Any) -> str:
-    """Write an entry's payload as people read it: text as it is, a stage's JSON as its event and its fields."""
+    """Write a payload as people read it: text as it is, a stage's JSON as its event and its fields."""
     if isinstance(payload, Mapping):
-        text = payload.get("message")
-        if text is None:
-            return _event(payload)
-        payload = text
+        fields = {name: value for name, value in payload.items() if name not in OF_THE_AGENT}
+        if "event" in fields:
+            return _event(fields)
+        payload = fields.get("message", fields)
     text = str(payload).rstrip()
-    if text.startswith("{"):
-        try:
-            found = json.loads(text)
-        except ValueError:
-            found = None
-        if isinstance(found, dict) and "event" in found:
-            return _event(found)
     return "".join(character for character in text if character.isprintable() or character in "\n\t")
 
 
 def _event(fields: Mapping[str, Any]) -> str:
     rest = " ".join(f"{name}={value}" for name, value in fields.items() if name != "event")
-    return f"{fields.get('event', '')}  {rest}".strip()
+    return f"{fields['event']}  {rest}".rstrip()

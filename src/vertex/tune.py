@@ -1,0 +1,147 @@
+"""`python -m vertex tune`: a study of a training as a tuning job, from the file that `make tune` reads."""
+
+import shlex
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from contracts import storage
+from contracts.console import log
+from contracts.search_space import SearchSpace
+from vertex.job_options import JobOptions
+from vertex.machines import gpu_count
+from vertex.option_groups import grouped
+from vertex.settings import Bucket, Root, Settings, Where, root_uri
+from vertex.stages import Request, Stage, trial
+from vertex.study import tuning_job
+from vertex.submission import output_of, send
+from vertex.submit import Again, Dataset, DryRun, Gpu, Model, Wait, Workers, summary
+from vertex.trials import best, measured, values
+from vertex.wire import request_json, show_request
+
+if TYPE_CHECKING:
+    from google.cloud.aiplatform_v1.types import HyperparameterTuningJob
+
+EXAMPLES = """\b
+Examples:
+  python -m vertex tune --space searches/from_scratch.yaml --dataset digits --model cnn -- --epochs 10
+  python -m vertex tune --space searches/from_scratch.yaml --model cnn --trials 20 --parallel 4 --spot
+  python -m vertex tune --space searches/fine_tuning.yaml --study fine --dry-run -- --weights imagenet
+
+What stands behind -- are options of the training, the same for every trial.
+"""
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is tried, under which name, how often; None: as the search space says."""
+
+    space: SearchSpace
+    study: str
+    trials: int | None = None
+    parallel: int | None = None
+
+
+def tune(
+    request: Request,
+    search: Search,
+    options: JobOptions,
+    where: Settings,
+    *,
+    dry_run: bool,
+    wait: bool,
+    again: bool = False,
+) -> None:
+    """Send a tuning job and follow it; with `dry_run`, print the request's body instead.
+
+    Raises:
+        InputError: something that was given can't be used, or the service refuses.
+        StageError: the service can't be reached, or the job ended otherwise than well.
+    """
+    work = trial(request, search.study)
+    job = tuning_job(
+        work,
+        search.space,
+        options,
+        where,
+        now=datetime.now(UTC),
+        trials=search.trials,
+        parallel=search.parallel,
+    )
+    about = {"name": job.display_name, "trials": job.max_trial_count, "parallel": job.parallel_trial_count}
+    about |= summary(work, options, where)
+    if dry_run:
+        show_request(where, f"{where.parent}/hyperparameterTuningJobs", request_json(job), **about)
+        return
+    show_best(send(job, where, again=again, wait=wait, **about), request)
+
+
+def show_best(job: "HyperparameterTuningJob", request: Request) -> None:
+    """Tell of the best trial, and what to do with it; nothing while none is done."""
+    winner = best(job)
+    if winner is None:
+        return
+    # <base output directory>/<trial>/model is the trial's AIP_MODEL_DIR.
+    model = storage.join(output_of(job), winner.id, "model")
+    gate = {
+        "--model": model,
+        "--input": storage.join(request.root, "processed", request.dataset),
+        "--champion": storage.join(request.root, "models", request.dataset),
+    }
+    log(
+        "best",
+        trial=winner.id,
+        **measured(winner),
+        **values(winner),
+        gate=shlex.join(
+            ["python", "-m", "models.trainer.gate", *(part for pair in gate.items() for part in pair)]
+        ),
+        serve=shlex.join(["python", "-m", "serving", "--model", model]),
+    )
+
+
+@grouped
+def tune_cli(
+    extra: Annotated[
+        list[str] | None, typer.Argument(metavar="-- EXTRA", help="Further options of every training.")
+    ] = None,
+    *,
+    space: Annotated[str, typer.Option(help="The search space: a YAML file, or its URI.")],
+    study: Annotated[str, typer.Option(help="The study's name: it names the folder.")] = "study",
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="How many in all, in place of maxTrialCount.")
+    ] = None,
+    parallel: Annotated[
+        int | None, typer.Option(min=1, help="How many at once, in place of parallelTrialCount.")
+    ] = None,
+    root: Root = None,
+    bucket: Bucket = None,
+    dataset: Dataset = "digits",
+    model: Model = None,
+    gpu: Gpu = None,
+    workers: Workers = None,
+    options: JobOptions,
+    where: Where,
+    again: Again = False,
+    dry_run: DryRun = False,
+    wait: Wait = True,
+) -> None:
+    """Search for the best options of a training on Vertex AI, each trial a training of its own.
+
+    A trial fills models/DATASET/STUDY/TRIAL/model. The best one is named at the end, with the command that
+    judges it. Ctrl-C leaves the job running.
+    """
+    settings = where.settings()
+    request = Request(
+        stage=Stage.TRAIN,
+        root=root_uri(root, bucket),
+        dataset=dataset,
+        model=model,
+        gpu=None if gpu is None else gpu_count(gpu),
+        workers=workers,
+        extra=tuple(extra or ()),
+    )
+    search = Search(SearchSpace.read(space), study, trials, parallel)
+    tune(request, search, options, settings, dry_run=dry_run, wait=wait, again=again)

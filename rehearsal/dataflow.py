@@ -1,6 +1,6 @@
 """A stand-in for the Dataflow service on loopback, and for its workers.
 
-It speaks the REST routes that Beam's DataflowRunner uses, and parses what comes with Google's own proto types.
+It speaks the REST routes that Beam's DataflowRunner uses, and parses bodies with Google's own proto types.
 The pipeline that a job's request names in the bucket runs with Beam's local runner, in this process, in place
 of the machines.
 """

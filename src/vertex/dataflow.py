@@ -88,7 +88,9 @@ def dataflow_task(request: Request, workers: Workers, where: Settings, now: date
         "region": where.region,
         "temp_location": storage.join(request.root, "tmp", "dataflow"),
         "sdk_container_image": where.image(IMAGE),
-        "job_name": display_name(records, now).replace("_", "-"),  # Dataflow takes none
+        "job_name": display_name(kind="records", task=records, now=now).replace(
+            "_", "-"
+        ),  # Dataflow takes none
         "worker_machine_type": workers.machine_type,
         "max_num_workers": str(workers.max_workers),
         "service_account_email": workers.service_account,

@@ -4,7 +4,7 @@
 #   DATASET      a name of data/sources, a folder, an archive, an http(s) or gs:// URI     [digits]
 #   ROOT         where everything goes: a folder or gs://bucket/prefix
 #                                           [data; docker: gs://chrysalis; vertex: gs://$CHRYSALIS_BUCKET]
-#   RUN          local, docker or vertex                                                   [local]
+#   RUN          local, docker or vertex; records alone also dataflow                      [local]
 #   MODEL        the architecture: cnn, keras_applications, vgg16 or xception              [vgg16]
 #   RUN_ID       the training run's name                                                   [MODEL]
 #   GPU          how many GPUs train, or all                                               [what the host has]
@@ -50,10 +50,10 @@ PIPENV := PIPENV_VENV_IN_PROJECT=1 PIPENV_IGNORE_VIRTUALENVS=1 PIPENV_VERBOSITY=
 PY := PYTHONPATH=src .venv/bin/python
 SETUP := .venv/.synced-$(ACCELERATOR)
 
-ifeq ($(filter $(RUN),local docker vertex),)
-$(error RUN is "$(RUN)"; it is one of local, docker, vertex)
+ifeq ($(filter $(RUN),local docker vertex $(if $(filter-out records,$(MAKECMDGOALS)),,dataflow)),)
+$(error RUN is "$(RUN)"; it is one of local, docker, vertex, and dataflow for records)
 endif
-ifneq ($(filter docker vertex,$(RUN)),)
+ifneq ($(filter docker vertex dataflow,$(RUN)),)
 ifeq ($(filter gs://%,$(ROOT)),)
 $(error ROOT is "$(ROOT)"; with RUN=$(RUN) the stages meet in a bucket: ROOT=gs://bucket/prefix, or CHRYSALIS_BUCKET in .env)
 endif
@@ -131,6 +131,10 @@ download-vertex: SUBMIT := --source "$(DATASET)"
 train-vertex: SUBMIT := --model $(MODEL) --run-id $(RUN_ID) --gpu $(GPU)
 $(SUBMITTED:%=%-vertex): %-vertex: $(SETUP)
 	@$(PY) -m vertex submit $* --root $(ROOT) --dataset $(NAME) $(SUBMIT) $(VERTEX_ARGS) -- $(call extra,$*)
+# On Dataflow: the same shards, from as many machines as they are worth.
+.PHONY: records-dataflow
+records-dataflow: $(SETUP)
+	@$(PY) -m vertex dataflow --root $(ROOT) --dataset $(NAME) $(VERTEX_ARGS) -- $(call extra,records)
 # The gate reads two small files of the bundle: it runs here, once there is one.
 ifneq ($(filter --dry-run --no-wait,$(VERTEX_ARGS)),)
 gate-vertex:

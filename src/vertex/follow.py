@@ -15,7 +15,7 @@ from vertex.client import connect
 from vertex.logs import Logs
 from vertex.option_groups import grouped
 from vertex.settings import Service, Settings
-from vertex.trials import Trials
+from vertex.trials import Trials, show_best
 
 if TYPE_CHECKING:
     from google.cloud.aiplatform_v1 import JobServiceClient
@@ -74,6 +74,8 @@ def follow(client: "JobServiceClient", settings: Settings, job: "Job") -> "Job":
                 log("job", state=state, seconds=round(time.monotonic() - started))
             if not service.ended(job):
                 logs.show_new()
+    if trials.any:
+        show_best(job)
     if state != "SUCCEEDED":
         reason = job.error.message or "the service gives no reason"
         raise StageError(f"job {job.display_name} {state}: {reason} (logs: {service.console_link(job)})")

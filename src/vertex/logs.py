@@ -4,6 +4,7 @@ The stages write JSON lines (`contracts.console`); here they are sentences again
 where it isn't possible, one warning says so, and the job is followed all the same.
 """
 
+import re
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -34,6 +35,8 @@ OF_THE_AGENT: Final = ("levelname", "attrs")
 
 FORBIDDEN: Final = (401, 403, 404)
 """What stays so, however often it is asked."""
+
+_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
 class Logs:
@@ -119,7 +122,7 @@ class Logs:
 
     def _print(self, entry: Any) -> None:
         replica = (entry.resource.labels if entry.resource else {}).get("task_name")
-        trial = (entry.labels or {}).get(TRIAL)
+        trial = (entry.labels or {}).get(TRIAL) or None
         who = " ".join(part for part in (f"trial {trial}" if trial else None, replica) if part)
         for line in sentence(entry.payload).splitlines():
             if sys.stderr.isatty():
@@ -135,7 +138,7 @@ def sentence(payload: Any) -> str:
         if "event" in fields:
             return _event(fields)
         payload = fields.get("message", fields)
-    text = str(payload).rstrip()
+    text = _COLOURS.sub("", str(payload).rstrip())
     return "".join(character for character in text if character.isprintable() or character in "\n\t")
 
 

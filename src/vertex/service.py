@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from contracts.errors import InputError
+from contracts.errors import InputError, StageError
 from vertex.client import REQUEST_SECONDS, explained, patience
 from vertex.job import APP
 from vertex.settings import Settings
@@ -27,9 +27,13 @@ VERBS = {"customJobs": "custom_job", "hyperparameterTuningJobs": "hyperparameter
 def create(client: "JobServiceClient", settings: Settings, job: "Job") -> "Job":
     """Submit a job. Not retried: a second try could start a second job."""
     kind = "custom_job" if hasattr(job, "job_spec") else "hyperparameter_tuning_job"
-    doing = f"submitting {job.display_name}, of which `python -m vertex list` says whether it is there"
-    with explained(doing):
-        return _call(client, f"create_{kind}", parent=settings.parent, **{kind: job})
+    try:
+        with explained(f"submitting to {settings.api_endpoint}"):
+            return _call(client, f"create_{kind}", parent=settings.parent, **{kind: job})
+    except StageError as error:
+        raise StageError(
+            f"{error}; `python -m vertex list` says whether {job.display_name} is there"
+        ) from error
 
 
 def get(client: "JobServiceClient", name: str) -> "Job":

@@ -1,14 +1,11 @@
 """`python -m vertex tune`: a study of a training as a tuning job, from the file that `make tune` reads."""
 
-import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from contracts import storage
-from contracts.console import log
 from contracts.search_space import SearchSpace
 from vertex.job_options import JobOptions
 from vertex.machines import gpu_count
@@ -16,13 +13,9 @@ from vertex.option_groups import grouped
 from vertex.settings import Bucket, Root, Settings, Where, root_uri
 from vertex.stages import Request, Stage, trial
 from vertex.study import tuning_job
-from vertex.submission import output_of, send
+from vertex.submission import send
 from vertex.submit import Again, Dataset, DryRun, Gpu, Model, Wait, Workers, summary
-from vertex.trials import best, measured, values
 from vertex.wire import request_json, show_request
-
-if TYPE_CHECKING:
-    from google.cloud.aiplatform_v1.types import HyperparameterTuningJob
 
 EXAMPLES = """\b
 Examples:
@@ -75,31 +68,7 @@ def tune(
     if dry_run:
         show_request(where, f"{where.parent}/hyperparameterTuningJobs", request_json(job), **about)
         return
-    show_best(send(job, where, again=again, wait=wait, **about), request)
-
-
-def show_best(job: "HyperparameterTuningJob", request: Request) -> None:
-    """Tell of the best trial, and what to do with it; nothing while none is done."""
-    winner = best(job)
-    if winner is None:
-        return
-    # <base output directory>/<trial>/model is the trial's AIP_MODEL_DIR.
-    model = storage.join(output_of(job), winner.id, "model")
-    gate = {
-        "--model": model,
-        "--input": storage.join(request.root, "processed", request.dataset),
-        "--champion": storage.join(request.root, "models", request.dataset),
-    }
-    log(
-        "best",
-        trial=winner.id,
-        **measured(winner),
-        **values(winner),
-        gate=shlex.join(
-            ["python", "-m", "models.trainer.gate", *(part for pair in gate.items() for part in pair)]
-        ),
-        serve=shlex.join(["python", "-m", "serving", "--model", model]),
-    )
+    send(job, where, again=again, wait=wait, **about)
 
 
 @grouped

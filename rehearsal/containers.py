@@ -10,14 +10,14 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 import requests
-from docker.errors import APIError, ImageNotFound
+from docker.errors import APIError, ImageNotFound, NotFound
 
 from rehearsal.network import HARDENED, Network, published
 from rehearsal.replicas import METRICS, Replica, environment, replicas
@@ -53,6 +53,8 @@ class Containers:
     """Variables beyond Vertex AI's."""
     preemptions: list[Preemption] = field(default_factory=list)
     """For spot jobs, in turn."""
+    said: list[tuple["Job", str, str]] = field(default_factory=list)
+    """Each line that a job's replica wrote."""
 
     def run_job(self, job: "Job") -> None:
         """Run a job to its end.
@@ -124,8 +126,14 @@ class Containers:
         """Watch containers until the job is over; False where they were preempted and must start again."""
         ended: queue.Queue[_Running] = queue.Queue()
         lines: queue.Queue[str] = queue.Queue()
+
+        def tell(replica: str, severity: str, line: str) -> None:
+            job.log(line, severity, replica)
+            self.said.append((job, replica, line))
+            lines.put(line)
+
         for one in running:
-            threading.Thread(target=one.follow, args=(job, lines, ended), daemon=True).start()
+            threading.Thread(target=one.follow, args=(tell, ended), daemon=True).start()
         told: set[str] = set()
         while True:
             one = _next(ended)
@@ -158,8 +166,8 @@ class Containers:
         _await(running, NOTICE_SECONDS)
         return True
 
-    def serve(self, deployment: "Deployment") -> "Serving":
-        """Start a model's container, and wait until it says that it is healthy; its address is its `url`.
+    def serve(self, deployment: "Deployment") -> str:
+        """Start a model's container, and wait until it says that it is healthy; its address.
 
         Raises:
             JobFailedError: it ended, or isn't healthy in time.
@@ -178,12 +186,13 @@ class Containers:
             ports={f"{port}/tcp": ("127.0.0.1", None)},
         )
         serving = Serving(container, published(container, port))
+        deployment.stop = serving.stop
         try:
             serving.wait_until_healthy(spec.health_route)
         except JobFailedError:
             serving.stop()
             raise
-        return serving
+        return serving.url
 
 
 def serving_environment(deployment: "Deployment", port: int) -> dict[str, str]:
@@ -228,9 +237,10 @@ class Serving:
         raise JobFailedError(f"Model server never became ready: {route} isn't 200.")
 
     def stop(self) -> None:
-        """End it, as at an undeployment."""
-        self.container.stop(timeout=STOP_SECONDS)
-        self.container.remove(force=True)
+        """End it, as at an undeployment; a second time it is gone already."""
+        with suppress(NotFound):
+            self.container.stop(timeout=STOP_SECONDS)
+            self.container.remove(force=True)
 
 
 @dataclass
@@ -239,18 +249,17 @@ class _Running:
     container: Any
     code: int = 0
 
-    def follow(self, job: "Job", lines: "queue.Queue[str]", ended: "queue.Queue[_Running]") -> None:
-        """Hand its output on, line by line, and itself when it has ended."""
+    def follow(self, tell: Callable[[str, str, str], None], ended: "queue.Queue[_Running]") -> None:
+        """Hand its output on, line by line (replica, severity, line), and itself when it has ended."""
 
-        def tell(severity: str, **stream: bool) -> None:
+        def read(severity: str, **stream: bool) -> None:
             for line in self._lines(**stream):
-                job.log(line, severity, self.replica.name)
-                lines.put(line)
+                tell(self.replica.name, severity, line)
 
         # As on Vertex AI: what goes to standard error is an error there.
-        errors = threading.Thread(target=tell, args=("ERROR",), kwargs={"stdout": False}, daemon=True)
+        errors = threading.Thread(target=read, args=("ERROR",), kwargs={"stdout": False}, daemon=True)
         errors.start()
-        tell("INFO", stderr=False)
+        read("INFO", stderr=False)
         errors.join()
         self.code = int(self.container.wait()["StatusCode"])
         ended.put(self)

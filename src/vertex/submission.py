@@ -71,6 +71,6 @@ def _check_alone(client: "JobServiceClient", settings: Settings, job: "Job", *, 
         )
     if rivals and not again:
         raise InputError(
-            f"{rivals[0].display_name} is active and fills {output_of(job)}: two writers on one folder are a mistake. "
+            f"{rivals[0].display_name} is active and fills {output_of(job)}: a folder has one writer. "
             f"Follow it: python -m vertex follow {rivals[0].name}; or give --again to submit all the same"
         )

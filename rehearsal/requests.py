@@ -22,7 +22,8 @@ def same_requests(shown: str, sent: Sequence[Recorded]) -> None:
     got = [masked_document(request.body) for request in sent if request.body is not None]
     if expected != got:
         raise RequestsDifferError(
-            f"--dry-run printed\n{json.dumps(expected, indent=2)}\nand this was sent:\n{json.dumps(got, indent=2)}"
+            f"--dry-run printed\n{json.dumps(expected, indent=2)}\n"
+            f"and this was sent:\n{json.dumps(got, indent=2)}"
         )
 
 

@@ -11,7 +11,7 @@ from typing import Final
 from rehearsal.checkout import Commands, checkout
 from rehearsal.containers import Containers
 from rehearsal.network import EMULATOR, ROOT, network
-from rehearsal.play import BUCKET, IMAGES, PROJECT, REGION, SECRET, Play
+from rehearsal.play import BUCKET, IMAGES, PROJECT, REGION, WANDB_SECRET, Play
 from rehearsal.vertex_ai import VertexAI
 
 MODEL: Final = "cnn"
@@ -20,7 +20,7 @@ LOG: Final = "commands.log"
 
 
 @contextmanager
-def stage(report: Path, announce: Callable[[str], None]) -> Iterator[Play]:
+def scene(report: Path, announce: Callable[[str], None]) -> Iterator[Play]:
     """Set everything up; in the end all of it is gone but the images' layers and the files in `report`."""
     report.mkdir(parents=True, exist_ok=True)
     for old in report.iterdir():
@@ -31,10 +31,9 @@ def stage(report: Path, announce: Callable[[str], None]) -> Iterator[Play]:
         tag = build(Commands(ROOT, report / LOG), key)
         announce(f"{time.monotonic() - started:6.1f} s  the images {', '.join(BUILT)}: tagged {tag}")
         cloud = stack.enter_context(network(BUCKET))
-        vertex = stack.enter_context(VertexAI(secrets={SECRET: key}))
-        containers = Containers(
-            cloud, {"CHRYSALIS_SECRETS_ENDPOINT": stack.enter_context(cloud.reachable(vertex.url))}
-        )
+        vertex = stack.enter_context(VertexAI(secrets={WANDB_SECRET: key}))
+        address = stack.enter_context(cloud.reachable(vertex.url))
+        containers = Containers(cloud, {"CHRYSALIS_SECRETS_ENDPOINT": address})
         vertex.run, vertex.serve = containers.run_job, containers.serve
         settings = {
             "CHRYSALIS_PROJECT": PROJECT,
@@ -42,7 +41,7 @@ def stage(report: Path, announce: Callable[[str], None]) -> Iterator[Play]:
             "CHRYSALIS_BUCKET": BUCKET,
             "CHRYSALIS_IMAGES": IMAGES,
             "CHRYSALIS_TAG": tag,
-            "CHRYSALIS_WANDB_SECRET": SECRET,
+            "CHRYSALIS_WANDB_SECRET": WANDB_SECRET,
             "CHRYSALIS_VERTEX_ENDPOINT": vertex.url,
             "STORAGE_EMULATOR_HOST": cloud.storage_here,
         }
@@ -71,10 +70,5 @@ def _keep(report: Path, containers: Containers, vertex: VertexAI) -> None:
             file.write(f"{job.display_name} {replica}: {line}\n")
     with (report / "requests.jsonl").open("w", encoding="utf-8") as file:
         for request in vertex.requests:
-            told = {
-                "method": request.method,
-                "path": request.path,
-                "query": request.query,
-                "body": request.body,
-            }
-            file.write(json.dumps(told) + "\n")
+            shown = {name: getattr(request, name) for name in ("method", "path", "query", "body")}
+            file.write(json.dumps(shown) + "\n")

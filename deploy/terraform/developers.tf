@@ -1,0 +1,49 @@
+# What the people need who work with it, and no more: no role lets them change the project or its roles.
+locals {
+  project_roles = toset([
+    "roles/aiplatform.user",
+    "roles/dataflow.developer",
+    "roles/logging.viewer",
+    "roles/run.developer",
+    "roles/serviceusage.serviceUsageConsumer",
+  ])
+  accounts = {
+    training = google_service_account.training.name
+    serving  = google_service_account.serving.name
+    dataflow = google_service_account.dataflow.name
+  }
+}
+
+resource "google_project_iam_member" "developers" {
+  for_each = { for pair in setproduct(local.project_roles, var.developers) : join(" ", pair) => pair }
+
+  project = var.project
+  role    = each.value[0]
+  member  = each.value[1]
+}
+
+resource "google_storage_bucket_iam_member" "developers" {
+  for_each = toset(var.developers)
+
+  bucket = google_storage_bucket.stages.name
+  role   = "roles/storage.objectUser"
+  member = each.value
+}
+
+resource "google_artifact_registry_repository_iam_member" "developers" {
+  for_each = toset(var.developers)
+
+  repository = google_artifact_registry_repository.images.name
+  location   = google_artifact_registry_repository.images.location
+  role       = "roles/artifactregistry.writer"
+  member     = each.value
+}
+
+# To start a job as an account.
+resource "google_service_account_iam_member" "developers" {
+  for_each = { for pair in setproduct(keys(local.accounts), var.developers) : join(" ", pair) => pair }
+
+  service_account_id = local.accounts[each.value[0]]
+  role               = "roles/iam.serviceAccountUser"
+  member             = each.value[1]
+}

@@ -1,0 +1,141 @@
+"""deploy/terraform against the provider's own schema, without the provider.
+
+`google_provider.json` holds, of each resource used here, the arguments, blocks and attributes that version 6.50.0
+of hashicorp/google has. Where terraform is installed, its formatter reads every file, too.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import hcl2
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "deploy/terraform"
+FILES = sorted(FOLDER.glob("*.tf"))
+TEXT = "\n".join(file.read_text() for file in FILES)
+SCHEMA = json.loads(Path(__file__).with_name("google_provider.json").read_text())["resources"]
+META = {"for_each", "count", "depends_on", "lifecycle", "provider"}
+MARKS = {"__is_block__", "__comments__", "__inline_comments__"}
+
+
+def blocks(kind: str) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
+    """Every block of a kind, by its labels."""
+    for file in FILES:
+        for block in hcl2.loads(file.read_text()).get(kind, []):
+            labels = []
+            while not block.get("__is_block__"):
+                ((label, block),) = ((key, value) for key, value in block.items() if key not in MARKS)
+                labels.append(label.strip('"'))
+            yield tuple(labels), block
+
+
+RESOURCES = dict(blocks("resource"))
+DECLARED = {
+    "var": {labels[0] for labels, _ in blocks("variable")},
+    "local": {name for _, block in blocks("locals") for name in block if name not in MARKS},
+}
+
+
+def check(block: dict[str, Any], schema: dict[str, Any], where: str) -> None:
+    """That a block has what it must, and nothing that the provider doesn't know."""
+    nested = schema.get("blocks", {})
+    given = {name for name in block if name not in MARKS | META}
+    assert given <= {*schema["required"], *schema["optional"], *nested}, f"{where}: unknown arguments"
+    assert {*schema["required"]} <= given, f"{where}: arguments are missing"
+    for name in given & nested.keys():
+        for part in block[name]:
+            assert part.get("__is_block__"), f"{where}.{name} is a block"
+            check(part, nested[name], f"{where}.{name}")
+
+
+@pytest.mark.parametrize("labels", RESOURCES, ids=".".join)
+def test_a_resource_has_what_the_provider_knows(labels):
+    check(RESOURCES[labels], SCHEMA[labels[0]], ".".join(labels))
+
+
+def test_the_schema_holds_nothing_else():
+    assert {kind for kind, _ in RESOURCES} == {*SCHEMA}
+
+
+def code() -> str:
+    """The files without their comments and descriptions."""
+    lines = re.sub(r"^\s*(#.*|description\s*=.*)$|\s# .*$", "", TEXT, flags=re.MULTILINE)
+    return re.sub(r"https?://\S+", "", lines)
+
+
+def test_every_reference_leads_somewhere():
+    seen = re.findall(r"\b(google_\w+)\.(\w+)(?:\[[^\]]*\])?(?:\.(\w+))?", code())
+    assert len(seen) > 30
+    for kind, name, attribute in seen:
+        assert (kind, name) in RESOURCES, f"{kind}.{name}"
+        assert not attribute or attribute in SCHEMA[kind]["attributes"], f"{kind}.{name}.{attribute}"
+    for space, names in DECLARED.items():
+        used = set(re.findall(rf"\b{space}\.(\w+)", code()))
+        assert used == names, f"{space}: used and declared"
+
+
+def test_variables_and_outputs_say_what_they_are():
+    for labels, variable in blocks("variable"):
+        assert {"description", "type"} <= variable.keys(), labels
+    for labels, output in blocks("output"):
+        assert "description" in output, labels
+
+
+def test_nobody_is_given_more_than_they_need():
+    roles = set(re.findall(r"\"(roles/[\w.]+)\"", code()))
+    assert roles == {
+        "roles/aiplatform.user",
+        "roles/artifactregistry.reader",
+        "roles/artifactregistry.writer",
+        "roles/dataflow.developer",
+        "roles/dataflow.worker",
+        "roles/iam.serviceAccountUser",
+        "roles/logging.logWriter",
+        "roles/logging.viewer",
+        "roles/run.developer",
+        "roles/secretmanager.secretAccessor",
+        "roles/serviceusage.serviceUsageConsumer",
+        "roles/storage.objectUser",
+        "roles/storage.objectViewer",
+    }
+    assert not re.search(r"allUsers|allAuthenticatedUsers", code())
+    # Bindings and policies take away what others were given; members only add.
+    assert not [kind for kind, _ in RESOURCES if re.search(r"_iam_(binding|policy)$", kind)]
+    # On the project itself an account may write logs, and Dataflow's may work.
+    (accounts,) = [block for labels, block in RESOURCES.items() if labels[1] == "accounts"]
+    always = accounts["for_each"].partition("var.tensorboard")[0]
+    assert set(re.findall(r"roles/[\w.]+", always)) == {"roles/logging.logWriter", "roles/dataflow.worker"}
+
+
+def test_the_bucket_is_closed_and_its_data_safe():
+    bucket = RESOURCES["google_storage_bucket", "stages"]
+    assert bucket["uniform_bucket_level_access"] is True
+    assert bucket["public_access_prevention"] == '"enforced"'
+    assert bucket["force_destroy"] is False
+    for rule in bucket["lifecycle_rule"]:
+        deletes = rule["action"][0]["type"] == '"Delete"'
+        assert not deletes or rule["condition"][0]["matches_prefix"] == ['"tmp/"']
+
+
+def test_secrets_have_no_values():
+    assert not [kind for kind, _ in RESOURCES if "secret_version" in kind or "service_account_key" in kind]
+
+
+def test_the_output_is_an_environment_file():
+    example = (FOLDER.parents[1] / ".env.example").read_text()
+    names = set(re.findall(r"\bCHRYSALIS_\w+", (FOLDER / "outputs.tf").read_text()))
+    assert {"CHRYSALIS_PROJECT", "CHRYSALIS_BUCKET", "CHRYSALIS_IMAGES"} <= names
+    assert names <= set(re.findall(r"^#?(CHRYSALIS_\w+)=", example, re.MULTILINE))
+
+
+@pytest.mark.skipif(not shutil.which("terraform"), reason="needs terraform")
+def test_terraform_reads_the_files():
+    command = ["terraform", f"-chdir={FOLDER}", "fmt", "-check", "-diff"]
+    done = subprocess.run(command, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -8,6 +8,7 @@
 #   MODEL        the architecture: cnn, keras_applications, vgg16 or xception              [vgg16]
 #   RUN_ID       the training run's name                                                   [MODEL]
 #   GPU          how many GPUs train, or all                                               [what the host has]
+#   WORKERS      how many hosts train together, with RUN=vertex                            [1]
 #   ARGS         further options of the stage; of train, for pipeline and demo
 #   SPACE, STUDY the search space of tune, and its study's name           [searches/from_scratch.yaml, study]
 #   IMAGE        a photo for predict, and for notebooks
@@ -61,9 +62,14 @@ endif
 ifeq ($(wildcard src/models/$(MODEL)/train_multi_gpu.py),)
 $(error MODEL is "$(MODEL)"; it is one of $(patsubst src/models/%/,%,$(dir $(wildcard src/models/*/train_multi_gpu.py))))
 endif
-ifneq ($(filter evaluate predict tune,$(MAKECMDGOALS)),)
+ifneq ($(filter evaluate predict,$(MAKECMDGOALS)),)
 ifneq ($(RUN),local)
-$(error evaluate, predict and tune run on the host: leave RUN out)
+$(error evaluate and predict run on the host: leave RUN out)
+endif
+endif
+ifneq ($(filter tune,$(MAKECMDGOALS)),)
+ifeq ($(filter $(RUN),local vertex),)
+$(error RUN is "$(RUN)"; tune runs with local or vertex)
 endif
 endif
 ifneq ($(filter deploy,$(MAKECMDGOALS)),)
@@ -128,7 +134,7 @@ deploy-docker: %-docker:
 SUBMITTED := $(filter-out gate,$(STAGES))
 .PHONY: $(STAGES:%=%-vertex)
 download-vertex: SUBMIT := --source "$(DATASET)"
-train-vertex: SUBMIT := --model $(MODEL) --run-id $(RUN_ID) --gpu $(GPU)
+train-vertex: SUBMIT := --model $(MODEL) --run-id $(RUN_ID) --gpu $(GPU) $(if $(WORKERS),--workers $(WORKERS))
 $(SUBMITTED:%=%-vertex): %-vertex: $(SETUP)
 	@$(PY) -m vertex submit $* --root $(ROOT) --dataset $(NAME) $(SUBMIT) $(VERTEX_ARGS) -- $(call extra,$*)
 # On Dataflow: the same shards, from as many machines as they are worth.
@@ -144,11 +150,14 @@ gate-vertex: gate-local
 endif
 
 ##@ Using the model
-.PHONY: evaluate tune serve predict deploy
+.PHONY: evaluate tune tune-local tune-vertex serve predict deploy
 evaluate: $(SETUP) ## judge a bundle on a processed data set
 	@$(PY) -m models.trainer.evaluate --model $(MODEL_URI) --input $(PROCESSED) $(ARGS)
-tune: $(SETUP) ## search for the best options of a training: models/<dataset>/<study>
+tune: tune-$(RUN) ## search for the best options of a training, with RUN=local|vertex: models/<dataset>/<study>
+tune-local: $(SETUP)
 	@$(PY) -m models.trainer.tune --space $(SPACE) --model $(MODEL) --gpu $(GPU) --input $(PROCESSED) --output $(ROOT)/models/$(NAME)/$(STUDY) $(ARGS)
+tune-vertex: $(SETUP)
+	@$(PY) -m vertex tune --space $(SPACE) --study $(STUDY) --root $(ROOT) --dataset $(NAME) --model $(MODEL) --gpu $(GPU) $(if $(WORKERS),--workers $(WORKERS)) $(VERTEX_ARGS) $(ARGS)
 serve: serve-$(RUN) ## serve a bundle, with its web page, on port 8080
 RUNS = $(ROOT)/models/$(NAME)
 # What can be served of the data set: its runs, those of its studies, and the gate's choice.

@@ -6,16 +6,20 @@ from typing import Annotated
 
 import typer
 
-from contracts import storage
+from contracts import storage, vertex_environment
 from contracts.errors import InputError
 
-Input = Annotated[str, typer.Option("--input", help="Folder to read: a path or gs://bucket/prefix.")]
+Input = Annotated[
+    str,
+    typer.Option("--input", callback=storage.canonical, help="Folder to read: a path or gs://bucket/prefix."),
+]
 
 Output = Annotated[
     str,
     typer.Option(
         "--output",
-        envvar="AIP_MODEL_DIR",
+        envvar=vertex_environment.MODEL_FOLDER,
+        callback=storage.canonical,
         help="Folder to fill: a path or gs://bucket/prefix. On Vertex AI, AIP_MODEL_DIR stands in for it.",
     ),
 ]

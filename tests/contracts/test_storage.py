@@ -417,3 +417,38 @@ def test_what_is_neither_a_path_nor_a_bucket_is_refused_and_not_made(uri, tmp_pa
     with pytest.raises(InputError, match="expected"):
         storage.list_files(uri)
     assert not list(tmp_path.iterdir())
+
+
+class TestWhereVertexMountsBuckets:
+    @pytest.fixture(params=["CLOUD_ML_JOB_ID", "CLOUD_ML_PROJECT_ID"])
+    def mount(self, request, bucket, monkeypatch):
+        """The bucket as a container on Vertex AI has it: `/gcs/<name>`, which isn't there here."""
+        monkeypatch.setenv(request.param, "1")
+        return f"/gcs/{bucket.removeprefix('gs://')}"
+
+    def test_the_bucket_itself_is_used(self, mount, bucket, tmp_path):
+        storage.write_bytes(f"{mount}/a/b.txt", b"one")
+        assert storage.read_bytes(f"{bucket}/a/b.txt") == b"one"
+        assert [file.name for file in storage.list_files(f"{mount}/")] == ["a/b.txt"]
+        with storage.writing(f"{mount}/c") as path:
+            path.write_bytes(b"two")
+        storage.download(f"{bucket}/c", tmp_path / "c")
+        assert (tmp_path / "c").read_bytes() == b"two"
+        with storage.local_copy(f"{mount}/a") as folder:
+            assert (folder / "b.txt").read_bytes() == b"one"
+
+    def test_documents_name_it_as_everybody_knows_it(self, mount, bucket):
+        assert storage.is_remote(mount)
+        assert storage.join(f"{mount}/a", "b") == f"{bucket}/a/b"
+        assert storage.relative(f"{mount}/raw/x", f"{bucket}/interim/x") == "../../raw/x"
+        assert storage.relative(f"{mount}/raw", "gs://another/interim") == f"{bucket}/raw"
+        assert storage.resolve(f"{mount}/raw", "gs://another/interim") == f"{bucket}/raw"
+        assert storage.resolve("../raw", f"{mount}/interim") == f"{bucket}/raw"
+        with pytest.raises(InputError, match="expected a path or gs://bucket/prefix"):
+            storage.join("/gcs/", "a")
+
+    def test_elsewhere_it_is_a_path(self, monkeypatch):
+        for name in ("CLOUD_ML_JOB_ID", "CLOUD_ML_PROJECT_ID"):
+            monkeypatch.delenv(name, raising=False)
+        assert not storage.is_remote("/gcs/bucket/a")
+        assert storage.join("/gcs/bucket", "a") == "/gcs/bucket/a"

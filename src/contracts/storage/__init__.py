@@ -37,7 +37,7 @@ from contracts.storage.types import (
     TooLargeError,
     UnreachableError,
 )
-from contracts.storage.uris import is_remote, join, last_part, relative, resolve
+from contracts.storage.uris import canonical, is_remote, join, last_part, relative, resolve
 
 __all__ = [
     "PARTIAL",
@@ -48,6 +48,7 @@ __all__ = [
     "NotFoundError",
     "TooLargeError",
     "UnreachableError",
+    "canonical",
     "checksum",
     "delete",
     "download",

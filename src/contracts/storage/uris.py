@@ -1,14 +1,26 @@
-"""Arithmetic on URIs: local paths and `gs://bucket/name`."""
+"""Arithmetic on URIs: local paths and `gs://bucket/name`.
+
+On Vertex AI `/gcs/bucket/name` is `gs://bucket/name`: it mounts every bucket there, but by a file system that
+has no locks and no renames that are atomic, and that is slow on small files.
+"""
 
 import posixpath
 import re
 
+from contracts import vertex_environment
 from contracts.errors import InputError
 
 REMOTE = "gs://"
-
+MOUNTED = "/gcs/"
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:(/|$)")
+
+
+def canonical(uri: str) -> str:
+    """Give a URI its one form: `gs://bucket/name` for where Vertex AI has mounted it; others as they are."""
+    if uri.startswith(MOUNTED) and vertex_environment.on_vertex():
+        return REMOTE + uri.removeprefix(MOUNTED)
+    return uri
 
 
 def check(uri: str) -> None:
@@ -17,6 +29,7 @@ def check(uri: str) -> None:
     Raises:
         InputError: it is neither a local path nor `gs://bucket/…`.
     """
+    uri = canonical(uri)
     if not uri:
         raise InputError("a folder's URI is empty: expected a path or gs://bucket/prefix")
     if not uri.isascii() and uri != uri.encode(errors="replace").decode():
@@ -27,7 +40,7 @@ def check(uri: str) -> None:
 
 def is_remote(uri: str) -> bool:
     """Whether a URI names a bucket rather than a local path."""
-    return uri.startswith(REMOTE)
+    return canonical(uri).startswith(REMOTE)
 
 
 def join(uri: str, *parts: str) -> str:
@@ -37,6 +50,7 @@ def join(uri: str, *parts: str) -> str:
         InputError: the URI can't be one.
     """
     check(uri)
+    uri = canonical(uri)
     return "/".join([uri.rstrip("/") or uri, *(part.strip("/") for part in parts)])
 
 
@@ -51,6 +65,7 @@ def split_bucket(uri: str) -> tuple[str, str]:
     Raises:
         InputError: there is no bucket in it.
     """
+    uri = canonical(uri)
     bucket, _, name = uri.removeprefix(REMOTE).partition("/")
     if not is_remote(uri) or not bucket:
         raise InputError(f"expected gs://bucket/name, got {uri!r}")
@@ -62,6 +77,7 @@ def relative(uri: str, folder: str) -> str:
 
     It stays as it is where the two lie in different buckets, or one is local and the other isn't.
     """
+    uri, folder = canonical(uri), canonical(folder)
     if is_remote(uri) != is_remote(folder):
         return uri
     if not is_remote(uri):
@@ -72,6 +88,7 @@ def relative(uri: str, folder: str) -> str:
 
 def resolve(uri: str, folder: str) -> str:
     """The inverse of `relative`: the URI that `uri` means when it stands in a document of `folder`."""
+    uri = canonical(uri)
     if is_remote(uri) or posixpath.isabs(uri):
         return uri
     if not is_remote(folder):

@@ -12,6 +12,7 @@ from contracts.options import Input, Output
 from models.trainer.architecture import Architecture
 from models.trainer.config import Execution, TrainConfig
 from models.trainer.train import train_and_evaluate
+from models.trainer.trial_arguments import TrialCommand
 
 _EXAMPLES = """Examples:
 
@@ -25,13 +26,13 @@ python -m models.{name}.train_multi_gpu --gpu all --replica-batch-size 64 --refe
 --precision bfloat16 --input data/processed/dogs --output data/models/dogs/all
 
 The same command again goes on from the last saved state, or says that the run is finished. On several hosts,
-each with its TF_CONFIG, the same command trains one network on all of them."""
+each with its TF_CONFIG or CLUSTER_SPEC, the same command trains one network on all of them."""
 
 
 def app_for(architecture: Architecture) -> typer.Typer:
     """Make the command that trains an architecture."""
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command(epilog=_EXAMPLES.format(name=architecture.name))(_command_for(architecture))
+    app.command(cls=TrialCommand, epilog=_EXAMPLES.format(name=architecture.name))(_command_for(architecture))
     return app
 
 

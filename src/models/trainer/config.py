@@ -226,8 +226,9 @@ class Execution(BaseModel):
     )
     wandb: Literal["auto", "online", "offline", "off"] = Field(
         default="auto",
-        description="Weights & Biases; auto: online with a key in WANDB_API_KEY, or in the file that "
-        "WANDB_API_KEY_FILE names, else offline.",
+        description="Weights & Biases; auto: online with a key in WANDB_API_KEY, in the file that "
+        "WANDB_API_KEY_FILE names, or in the secret that WANDB_API_KEY_SECRET names (projects/P/secrets/S/"
+        "versions/V of Secret Manager), else offline.",
     )
     wandb_project: str = Field(default="chrysalis", description="Its project there.", min_length=1)
 

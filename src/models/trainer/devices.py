@@ -1,4 +1,4 @@
-"""`--gpu N` and `TF_CONFIG` to a tf.distribute strategy; the devices are looked at first.
+"""`--gpu N` and the hosts to a tf.distribute strategy; the devices are looked at first.
 
 MirroredStrategy over devices that aren't there says "2 replicas" and then hangs; without devices it silently
 takes the CPU. Nothing else here asks TensorFlow which devices there are.
@@ -39,7 +39,7 @@ def strategy_for(execution: Execution, cluster: Cluster, devices: Sequence[str] 
         devices = _gpus(execution.gpu)
     if cluster.hosts > 1:
         meet(cluster)
-        return _multi_worker(execution.all_reduce)
+        return _multi_worker(execution.all_reduce, cluster)
     if len(devices) > 1:
         return _mirrored(tuple(devices), execution.all_reduce)
     return tf.distribute.get_strategy()
@@ -58,12 +58,19 @@ def _mirrored(devices: tuple[str, ...], all_reduce: str) -> Any:
 
 
 @functools.cache
-def _multi_worker(all_reduce: str) -> Any:
+def _multi_worker(all_reduce: str, cluster: Cluster) -> Any:
+    # Said to it, as TensorFlow itself reads TF_CONFIG only, and takes an evaluator there for a host.
+    hosts = tf.distribute.cluster_resolver.SimpleClusterResolver(
+        tf.train.ClusterSpec({"chief": cluster.addresses[:1], "worker": cluster.addresses[1:]}),
+        task_type="chief" if cluster.chief else "worker",
+        task_id=max(cluster.host - 1, 0),
+        rpc_layer="grpc",
+    )
     kinds = tf.distribute.experimental.CommunicationImplementation
     kind = {"auto": kinds.AUTO, "nccl": kinds.NCCL, "hierarchical-copy": kinds.RING}[all_reduce]
     options = tf.distribute.experimental.CommunicationOptions(implementation=kind)
     with _keeping_sigterm():
-        return tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
+        return tf.distribute.MultiWorkerMirroredStrategy(hosts, communication_options=options)
 
 
 @contextmanager

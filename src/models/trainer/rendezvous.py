@@ -11,7 +11,7 @@ from contextlib import ExitStack, suppress
 
 from contracts.console import log
 from contracts.errors import StageError
-from models.trainer.cluster import VARIABLE, Cluster
+from models.trainer.cluster import Cluster, variable
 
 PATIENCE = 3600.0
 """Seconds; TensorFlow's as well."""
@@ -53,7 +53,7 @@ class _Wait:
         if now - self._began > self._patience:
             raise StageError(
                 f"{', '.join(missing)} didn't come within {self._patience / 60:g} minutes: start the same "
-                f"command on every host that {VARIABLE} names"
+                f"command on every host that {variable()} names"
             )
         if now - self._told > SECONDS_BETWEEN_LINES:
             self._told = now
@@ -133,7 +133,7 @@ def _listening(address: str) -> socket.socket:
         if error.errno != errno.EADDRINUSE:
             raise
         raise StageError(
-            f"this host's port in {VARIABLE} ({address}) is taken: end the run that uses it, or take another"
+            f"this host's port in {variable()} ({address}) is taken: end the run that has it, or take another"
         ) from error
 
 

@@ -13,7 +13,7 @@ class RunFacts:
     """A finished training run."""
 
     name: str
-    """The run's id: its folder's name."""
+    """The run's id (`contracts.run_name`)."""
     architecture: str
     """The folder under `models/`: `vgg16`."""
     index: ShardIndex

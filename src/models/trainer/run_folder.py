@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from contracts import storage
+from contracts import storage, vertex_environment
 from contracts.documents import Document
 from contracts.errors import InputError, StageError
 from contracts.lock import locked
@@ -95,7 +95,7 @@ class RunFolder:
     @property
     def checkpoints(self) -> str:
         """Where the checkpoints are: a path or a URI; Vertex AI says where in AIP_CHECKPOINT_DIR."""
-        return os.environ.get("AIP_CHECKPOINT_DIR") or storage.join(self.uri, "checkpoints")
+        return vertex_environment.checkpoint_folder() or storage.join(self.uri, "checkpoints")
 
     @property
     def logs(self) -> Path:
@@ -121,7 +121,7 @@ class RunFolder:
     @property
     def _wanted_logs(self) -> str:
         """Where TensorBoard's files belong; Vertex AI says where in AIP_TENSORBOARD_LOG_DIR."""
-        return os.environ.get("AIP_TENSORBOARD_LOG_DIR") or storage.join(self.uri, "logs")
+        return vertex_environment.log_folder() or storage.join(self.uri, "logs")
 
 
 @contextmanager

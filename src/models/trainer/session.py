@@ -8,11 +8,12 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from contracts import storage
+from contracts import vertex_environment
 from contracts.bundle import ModelBundle
 from contracts.console import log
 from contracts.dataset import SPLITS, ShardIndex
 from contracts.errors import InputError, StageError
+from contracts.run_name import run_name
 from models.trainer.agreement import check_agreed, wait_for_all
 from models.trainer.architecture import Architecture, Design
 from models.trainer.checkpoints import Checkpoints, Progress, restore
@@ -29,6 +30,7 @@ from models.trainer.run_facts import RunFacts
 from models.trainer.run_folder import Run, RunFolder, claim, open_run_folder
 from models.trainer.shards import cache_folder, damaged, readable_shards
 from models.trainer.tracking import TensorBoard, Tracker
+from models.trainer.trial_metrics import TrialMetrics
 from models.trainer.wandb_run import WandbRun
 from models.trainer.wandb_run import start as start_wandb
 from models.trainer.weights import load_weights
@@ -101,7 +103,7 @@ class Session:
         with open_run_folder(output_uri) as folder:
             claim(output_uri, self._run)
             wait_for_all(self._strategy, self._cluster)
-            with self._trackers(folder, storage.last_part(output_uri)) as trackers:
+            with self._trackers(folder, run_name(output_uri)) as trackers:
                 return self._run_in(folder, trackers, command)
 
     def _run_in(self, folder: RunFolder, trackers: Sequence[Tracker], command: str) -> ModelBundle | None:
@@ -132,11 +134,13 @@ class Session:
         self, output_uri: str, reached: Progress, trackers: Sequence[Tracker], command: str
     ) -> RunFacts:
         return RunFacts(
-            name=storage.last_part(output_uri),
+            name=run_name(output_uri),
             architecture=self._architecture.name,
             index=self._data.index,
             image_size=self._data.pixels.size,
-            config=self._run.config | self._execution.model_dump(mode="json"),
+            config=self._run.config
+            | self._execution.model_dump(mode="json")
+            | vertex_environment.provenance(),
             command=command,
             output=output_uri,
             history=reached.history,
@@ -178,6 +182,8 @@ class Session:
     @contextmanager
     def _trackers(self, folder: RunFolder, name: str) -> Iterator[list[Tracker]]:
         trackers: list[Tracker] = [TensorBoard(folder.logs)]
+        if vertex_environment.trial():
+            trackers.append(TrialMetrics())
         wandb_run = start_wandb(
             self._run, name, self._execution, folder.local, index=self._data.index, data_uri=self._input_uri
         )

@@ -92,8 +92,14 @@ def _fetched(uri: str, index: ShardIndex, wanted: Collection[Shard], cache: str 
 
 
 def cache_folder(wanted: str | None) -> Path:
-    """The folder for what is read more than once: `--cache`, else ~/.cache/chrysalis."""
+    """The folder for what is read more than once: `--cache`, else ~/.cache/chrysalis.
+
+    Raises:
+        InputError: it is in a bucket.
+    """
     if wanted:
+        if storage.is_remote(wanted):
+            raise InputError(f"--cache {wanted} is a bucket: expected a folder of this machine's own disk")
         return Path(wanted)
     folder = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "chrysalis"
     try:

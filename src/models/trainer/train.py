@@ -4,7 +4,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-from contracts import storage
+from contracts import storage, vertex_environment
 from contracts.bundle import ModelBundle
 from contracts.class_info import read_class_info
 from contracts.console import log
@@ -12,6 +12,7 @@ from contracts.dataset import ShardIndex
 from contracts.errors import InputError
 from contracts.lock import check_unlocked
 from contracts.options import check_fillable
+from contracts.run_name import run_name
 from models.trainer.architecture import Architecture, ArchitectureOptions, Design
 from models.trainer.cluster import Cluster, cluster_from_environment
 from models.trainer.config import ALL, FROM_SCRATCH, IMAGENET, Execution, TrainConfig
@@ -41,19 +42,25 @@ def train_and_evaluate(
         config: what decides the result.
         execution: how it is carried out.
         input_uri: a processed data set: a path or gs://bucket/prefix.
-        output_uri: the run's own folder; its last part is the run's name. Hosts that train together share it.
+        output_uri: the run's own folder, which names it (`contracts.run_name`). Hosts that train together
+            share it.
         architecture: what to build.
         options: its own; by default its defaults.
         devices: these very devices in place of `execution.gpu`; for tests.
 
     Returns:
-        The bundle; None on a host of several that isn't the chief, and with `--no-export`.
+        The bundle; None on a host that isn't the chief, and with `--no-export`.
 
     Raises:
         InputError: something that was given can't be used. Then nothing was written.
         StageError: another process works in the folder, or the work failed.
     """
     cluster = cluster_from_environment()
+    if facts := vertex_environment.provenance():
+        log("on Vertex AI", **facts)
+    if not cluster.trains:
+        log("nothing to do for an evaluator: the chief judges the network itself")
+        return None
     index = ShardIndex.read(input_uri)
     options = options or architecture.options()
     design = architecture.design(options)
@@ -63,8 +70,7 @@ def train_and_evaluate(
         read_class_info(execution.class_info, index.class_names)
     config = settled(config, execution, cluster, index, devices)
     settings = config.model_dump(mode="json") | options.model_dump(mode="json")
-    name = storage.last_part(output_uri)
-    run = find_run(output_uri, new_run(name, architecture.name, digest_of(index), settings))
+    run = find_run(output_uri, new_run(run_name(output_uri), architecture.name, digest_of(index), settings))
     if bundle := ModelBundle.read_if_there(output_uri):
         log("already trained", bundle=output_uri, test_accuracy=bundle.metrics.get("accuracy"))
         return bundle

@@ -1,7 +1,7 @@
 """A run in Weights & Biases. It must not end the training: what fails there is logged, and that is all.
 
 Offline nothing touches the network; `wandb sync <run folder>/wandb` sends it later. The key comes from the
-environment (WANDB_API_KEY) or a mounted file (WANDB_API_KEY_FILE), never from an argument.
+environment, a mounted file or Secret Manager (`contracts.secrets`), never from an argument.
 
 A step of W&B's history is an epoch's number, and W&B takes steps in rising order only, giving one that comes
 again the next free number. So nothing is told twice: online the service says how far it has come, offline
@@ -14,15 +14,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from contracts import vertex_environment
 from contracts.console import log
 from contracts.dataset import ShardIndex
 from contracts.errors import InputError
+from contracts.secrets import secret
 from models.trainer import wandb_artifacts, wandb_parts, wandb_service
 from models.trainer.checkpoints import Row
 from models.trainer.config import Execution
 from models.trainer.run_folder import Run
 
 Mode = Literal["online", "offline", "off"]
+
+KEY: Final = "WANDB_API_KEY"
 
 PATIENCE: Final = {"init_timeout": 30.0, "finish_timeout": 90.0}
 """Seconds for W&B's service at the start of a process and, with the bundle to send, at its end;
@@ -40,17 +44,18 @@ def wandb_mode(wanted: str) -> Mode:
     """Decide between online and offline; the key is put where W&B looks for it.
 
     Raises:
-        InputError: online was asked for, and there is no key.
+        InputError: online was asked for, and there is no key; or what should hold it can't be read.
+        StageError: Secret Manager doesn't answer.
     """
     if wanted in ("off", "offline"):
         return "off" if wanted == "off" else "offline"
-    key = os.environ.get("WANDB_API_KEY") or _key_from_file()
-    if key:
-        os.environ["WANDB_API_KEY"] = key
+    if key := secret(KEY):
+        os.environ[KEY] = key
         return "online"
     if wanted == "online":
         raise InputError(
-            "--wandb online needs a key: set WANDB_API_KEY, or WANDB_API_KEY_FILE to the file that holds it"
+            f"--wandb online needs a key: set {KEY}, {KEY}_FILE to the file that holds it, or {KEY}_SECRET "
+            "to the version of a secret in Secret Manager"
         )
     return "offline"
 
@@ -97,7 +102,7 @@ def _init(run: Run, name: str, execution: Execution, folder: Path, mode: Literal
         resume="allow",
         mode=mode,
         dir=str(folder),
-        config=run.config | {"architecture": run.architecture},
+        config=run.config | {"architecture": run.architecture} | vertex_environment.provenance(),
         settings=wandb.Settings(
             console="off",
             silent=True,
@@ -196,19 +201,6 @@ class WandbRun:
             is_user_created=used,  # else it counts as made by the run
             use_after_commit=used,
         )
-
-
-def _key_from_file() -> str | None:
-    name = os.environ.get("WANDB_API_KEY_FILE")
-    if not name:
-        return None
-    try:
-        return Path(name).read_text(encoding="utf-8").strip() or None
-    except OSError as error:
-        raise InputError(
-            f"WANDB_API_KEY_FILE names {name}, which can't be read ({error.strerror}): mount the key there, "
-            "or unset it"
-        ) from None
 
 
 @contextmanager

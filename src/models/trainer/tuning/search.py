@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from contracts import storage
+from contracts import storage, vertex_environment
 from contracts.console import Bar, log
 from contracts.errors import StageError
 from contracts.lock import check_unlocked
@@ -214,7 +214,7 @@ def training_command(asked: Asked, chosen: Mapping[str, Value], folder: str, gpu
 def trial_environment(asked: Asked) -> dict[str, str]:
     """Variables of every trial: one group in W&B, and a folder of its own also where Vertex AI names one."""
     group = {} if "WANDB_RUN_GROUP" in os.environ else {"WANDB_RUN_GROUP": asked.name}
-    shared = ("AIP_CHECKPOINT_DIR", "AIP_TENSORBOARD_LOG_DIR")
+    shared = (vertex_environment.CHECKPOINT_FOLDER, vertex_environment.LOG_FOLDER)
     return group | {name: "" for name in shared if name in os.environ}
 
 

@@ -1,7 +1,7 @@
 """deploy/terraform against the provider's own schema, without the provider.
 
-`google_provider.json` holds, of each resource used here, the arguments, blocks and attributes that version 6.50.0
-of hashicorp/google has. Where terraform is installed, its formatter reads every file, too.
+`google_provider.json` holds the arguments, blocks and attributes that hashicorp/google 6.50 knows of each
+resource used here. Where terraform is installed, its formatter reads every file, too.
 """
 
 import json

@@ -54,17 +54,15 @@ def send(job: "Job", settings: Settings, *, again: bool, wait: bool, **about: An
 
 
 def output_of(job: "Job") -> str:
-    """The folder that a job fills."""
+    """The folder that a job fills: the stage's --output, or where the service tells it to."""
     spec = job.job_spec if hasattr(job, "job_spec") else job.trial_job_spec
-    return str(spec.base_output_directory.output_uri_prefix).rstrip("/")
+    arguments = list(spec.worker_pool_specs[0].container_spec.args) if spec.worker_pool_specs else []
+    given = arguments[arguments.index("--output") + 1 :] if "--output" in arguments else []
+    return str(given[0] if given else spec.base_output_directory.output_uri_prefix).rstrip("/")
 
 
 def _check_alone(client: "JobServiceClient", settings: Settings, job: "Job", *, again: bool) -> None:
-    rivals = [
-        other
-        for other in service.active(client, settings)
-        if output_of(other) == output_of(job) and dict(other.labels) == dict(job.labels)
-    ]
+    rivals = [other for other in service.active(client, settings) if output_of(other) == output_of(job)]
     for rival in rivals:
         log(
             "active", name=rival.display_name, state=service.state(rival), console=service.console_link(rival)

@@ -5,14 +5,21 @@ import typer
 from contracts.console import run_app
 from vertex.dataflow import EXAMPLES as DATAFLOW_EXAMPLES
 from vertex.dataflow import dataflow_cli
+from vertex.deploy import EXAMPLES as DEPLOY_EXAMPLES
+from vertex.deploy import deploy_cli
 from vertex.doctor.command import EXAMPLES as DOCTOR_EXAMPLES
 from vertex.doctor.command import doctor_cli
 from vertex.environment_file import load_environment_file
 from vertex.follow import EXAMPLES as FOLLOW_EXAMPLES
 from vertex.follow import follow_cli
 from vertex.jobs import CANCEL_EXAMPLES, LIST_EXAMPLES, cancel_cli, list_cli
+from vertex.predict import EXAMPLES as PREDICT_EXAMPLES
+from vertex.predict import predict_cli
+from vertex.promotion import PROMOTE_EXAMPLES, ROLLBACK_EXAMPLES, promote_cli, rollback_cli
 from vertex.push import EXAMPLES as PUSH_EXAMPLES
 from vertex.push import push_cli
+from vertex.register import EXAMPLES as REGISTER_EXAMPLES
+from vertex.register import register_cli
 from vertex.submit import EXAMPLES, submit_cli
 from vertex.tune import EXAMPLES as TUNE_EXAMPLES
 from vertex.tune import tune_cli
@@ -25,6 +32,11 @@ app.command("dataflow", epilog=DATAFLOW_EXAMPLES)(dataflow_cli)
 app.command("follow", epilog=FOLLOW_EXAMPLES)(follow_cli)
 app.command("cancel", epilog=CANCEL_EXAMPLES)(cancel_cli)
 app.command("list", epilog=LIST_EXAMPLES)(list_cli)
+app.command("register", epilog=REGISTER_EXAMPLES)(register_cli)
+app.command("deploy", epilog=DEPLOY_EXAMPLES)(deploy_cli)
+app.command("promote", epilog=PROMOTE_EXAMPLES)(promote_cli)
+app.command("rollback", epilog=ROLLBACK_EXAMPLES)(rollback_cli)
+app.command("predict", epilog=PREDICT_EXAMPLES)(predict_cli)
 app.command("push", epilog=PUSH_EXAMPLES)(push_cli)
 
 

@@ -1,0 +1,1 @@
+"""Where a server can stand besides Vertex AI: each is a file of deploy/ and the commands that take it."""

@@ -1,0 +1,33 @@
+"""App Engine's flexible environment: a service made from deploy/appengine."""
+
+from typing import Final
+
+from vertex.model import check_reachable
+from vertex.targets.order import Order
+from vertex.targets.plan import Command, Plan
+from vertex.targets.templates import rendered, template
+
+FILE: Final = "app.yaml"
+
+
+def service(order: Order) -> Plan:
+    """Plan the server; whoever may ask is for Identity-Aware Proxy to say.
+
+    Raises:
+        InputError: the bundle is on this machine only.
+    """
+    from serving.settings import variable
+
+    check_reachable(order.model)
+    document = template("appengine/app.yaml")
+    variables = document["env_variables"]
+    variables[variable("model")] = order.model
+    if order.allow_buckets:
+        variables[variable("allow_buckets")] = ",".join(order.allow_buckets)
+    if order.service_account:
+        document["service_account"] = order.service_account
+    image = ("--image-url", order.settings.image("serving"))
+    command = Command(
+        ("gcloud", "app", "deploy", FILE, *image, "--project", order.settings.project, "--quiet")
+    )
+    return Plan([command], {FILE: rendered(document)})

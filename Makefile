@@ -141,6 +141,11 @@ $(SUBMITTED:%=%-vertex): %-vertex: $(SETUP)
 .PHONY: records-dataflow
 records-dataflow: $(SETUP)
 	@$(PY) -m vertex dataflow --root $(ROOT) --dataset $(NAME) $(VERTEX_ARGS) -- $(call extra,records)
+# The same stages as a DAG, for Kubeflow and Vertex AI Pipelines.
+.PHONY: pipeline-yaml
+pipeline-yaml: $(SETUP) ## compile the chain to a Kubeflow pipeline: reports/pipeline.yaml
+	@$(PY) -m vertex pipeline --root "$(or $(filter gs://%,$(ROOT)),$(CLOUD_ROOT))" --dataset $(NAME) --source "$(DATASET)" \
+		--model $(MODEL) --run-id $(RUN_ID) --gpu $(if $(filter file,$(origin GPU)),1,$(GPU)) --gate-args "$(FLOORS)" --output reports/pipeline.yaml $(VERTEX_ARGS) -- $(ARGS)
 # The gate reads two small files of the bundle: it runs here, once there is one.
 ifneq ($(filter --dry-run --no-wait,$(VERTEX_ARGS)),)
 gate-vertex:

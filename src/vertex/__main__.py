@@ -13,6 +13,8 @@ from vertex.environment_file import load_environment_file
 from vertex.follow import EXAMPLES as FOLLOW_EXAMPLES
 from vertex.follow import follow_cli
 from vertex.jobs import CANCEL_EXAMPLES, LIST_EXAMPLES, cancel_cli, list_cli
+from vertex.pipeline import EXAMPLES as PIPELINE_EXAMPLES
+from vertex.pipeline import pipeline_cli
 from vertex.predict import EXAMPLES as PREDICT_EXAMPLES
 from vertex.predict import predict_cli
 from vertex.promotion import PROMOTE_EXAMPLES, ROLLBACK_EXAMPLES, promote_cli, rollback_cli
@@ -32,6 +34,7 @@ app.command("dataflow", epilog=DATAFLOW_EXAMPLES)(dataflow_cli)
 app.command("follow", epilog=FOLLOW_EXAMPLES)(follow_cli)
 app.command("cancel", epilog=CANCEL_EXAMPLES)(cancel_cli)
 app.command("list", epilog=LIST_EXAMPLES)(list_cli)
+app.command("pipeline", epilog=PIPELINE_EXAMPLES)(pipeline_cli)
 app.command("register", epilog=REGISTER_EXAMPLES)(register_cli)
 app.command("deploy", epilog=DEPLOY_EXAMPLES)(deploy_cli)
 app.command("promote", epilog=PROMOTE_EXAMPLES)(promote_cli)

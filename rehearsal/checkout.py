@@ -35,7 +35,8 @@ class Commands:
     """Runs commands in a checkout, and keeps what they said in a file."""
 
     def __init__(self, folder: Path, log: Path) -> None:
-        self._folder, self._log = folder, log
+        self.folder = folder
+        self._log = log
         self.said = ""
         """Everything that they wrote to either stream."""
 
@@ -47,7 +48,7 @@ class Commands:
         """
         done = subprocess.run(
             command,
-            cwd=self._folder,
+            cwd=self.folder,
             env={**{name: os.environ[name] for name in KEPT if name in os.environ}, **variables},
             stdin=subprocess.DEVNULL,
             capture_output=True,

@@ -5,11 +5,11 @@ import io
 import numpy as np
 import pytest
 from google.cloud.aiplatform_v1 import types
+
+from contracts import storage
 from rehearsal.containers import Containers
 from rehearsal.network import network
 from rehearsal.vertex_ai import Job
-
-from contracts import storage
 
 pytestmark = pytest.mark.containers
 

@@ -56,7 +56,7 @@ def job_spec(task: Task, options: JobOptions, settings: Settings) -> "types.Cust
         worker_pool_specs=_pools(task, options, settings),
         scheduling=scheduling(options, task.workers),
         service_account=options.service_account or None,
-        network=_network(options.network),
+        network=_network(options),
         reserved_ip_ranges=options.reserved_ip_range or [],
         enable_web_access=options.enable_web_access,
         tensorboard=_tensorboard(options, settings) if task.stage is Stage.TRAIN else None,
@@ -135,13 +135,16 @@ def _base_output(uri: str) -> str:
     return uri.rstrip("/")
 
 
-def _network(name: str | None) -> str | None:
+def _network(options: JobOptions) -> str | None:
+    name = options.network or None
     if name and not re.fullmatch(r"projects/\d+/global/networks/[a-z0-9-]+", name):
         raise InputError(
             "expected --network projects/NUMBER/global/networks/NAME, with the project's number "
             f"(gcloud projects describe tells it); got {name!r}"
         )
-    return name or None
+    if options.reserved_ip_range and not name:
+        raise InputError("--reserved-ip-range is of a network: give --network, too")
+    return name
 
 
 def _tensorboard(options: JobOptions, settings: Settings) -> str | None:

@@ -1,6 +1,6 @@
 """`python -m vertex list` and `cancel`: which jobs there are, and an end to one of them."""
 
-from itertools import islice
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -28,8 +28,10 @@ Examples:
 
 @grouped
 def list_cli(
-    active: Annotated[bool, typer.Option("--active", help="Only those that haven't ended.")] = False,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest.")] = 20,
+    active: Annotated[
+        bool, typer.Option("--active", help="Only those that haven't ended, however old.")
+    ] = False,
+    days: Annotated[int, typer.Option(min=1, help="Only those of the last days.")] = 30,
     where: Service = Service(),  # noqa: B008 - frozen
 ) -> None:
     """List our jobs, the newest first: when, state, number and display name."""
@@ -37,11 +39,11 @@ def list_cli(
 
     settings = where.settings()
     client = connect(JobServiceClient, settings)
-    found = service.active(client, settings) if active else service.listed(client, settings)
-    newest = sorted(found, key=lambda job: job.create_time.timestamp(), reverse=True)
-    for job in islice(newest, limit):
+    since = datetime.now(UTC) - timedelta(days=days)
+    jobs = list(service.active(client, settings) if active else service.ours(client, settings, since))
+    for job in sorted(jobs, key=lambda job: job.create_time.timestamp(), reverse=True):
         typer.echo(line(job))
-    if not newest:
+    if not jobs:
         log(f"no jobs in {settings.parent}")
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from contracts.errors import InputError, StageError
@@ -19,6 +20,8 @@ FIRST_LOOK_SECONDS = 1.0
 LAST_LOOK_SECONDS = 15.0
 
 ENDED = ("SUCCEEDED", "PARTIALLY_SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED")
+
+_OURS = " AND ".join(f"labels.{key}={value}" for key, value in APP.items())
 
 VERBS = {"customJobs": "custom_job", "hyperparameterTuningJobs": "hyperparameter_tuning_job"}
 """By the collection in a job's name, what its verbs are about in the client."""
@@ -90,24 +93,25 @@ def find(client: "JobServiceClient", settings: Settings, job: str) -> "Job":
     )
 
 
-def listed(client: "JobServiceClient", settings: Settings, only: str = "") -> Iterator["Job"]:
-    """List our jobs, custom jobs first; `only` is another filter, as the service takes it."""
-    for kind in VERBS.values():
-        with explained("listing jobs"):
-            request = {
-                "parent": settings.parent,
-                "filter": only or " AND ".join(f"labels.{key}={value}" for key, value in APP.items()),
-            }
-            yield from _call(client, f"list_{kind}s", request=request, retry=patience())
+def ours(client: "JobServiceClient", settings: Settings, since: datetime) -> "Iterator[Job]":
+    """List our jobs that were created since then."""
+    return listed(client, settings, f'{_OURS} AND create_time>="{since:%Y-%m-%dT%H:%M:%SZ}"')
 
 
 def active(client: "JobServiceClient", settings: Settings) -> "Iterator[Job]":
     """List those of our jobs that haven't ended."""
     unended = [f'state!="JOB_STATE_{name}"' for name in ENDED]
-    ours = [f"labels.{key}={value}" for key, value in APP.items()]
-    for job in listed(client, settings, " AND ".join([*ours, *unended])):
+    for job in listed(client, settings, " AND ".join([_OURS, *unended])):
         if not ended(job):
             yield job
+
+
+def listed(client: "JobServiceClient", settings: Settings, only: str) -> "Iterator[Job]":
+    """List the jobs that a filter of the service's lets through, custom jobs first."""
+    for kind in VERBS.values():
+        with explained("listing jobs"):
+            request = {"parent": settings.parent, "filter": only}
+            yield from _call(client, f"list_{kind}s", request=request, retry=patience())
 
 
 def state(job: "Job") -> str:

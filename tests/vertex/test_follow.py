@@ -1,9 +1,11 @@
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 
 import pytest
 
@@ -52,6 +54,27 @@ def test_what_the_hosts_say_is_shown_once_each_and_readably(vertex_ai, capsys):
         ("workerpool1-0", "a red word"),
         ("workerpool1-0", "and a line"),
     ]
+
+
+def test_on_a_terminal_each_hosts_lines_begin_with_its_name(vertex_ai):
+    vertex_ai.run = two_hosts
+    terminal, inside = pty.openpty()
+    with os.fdopen(terminal, "rb", buffering=0) as screen:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "vertex", *TRAIN, "--workers", "2"],
+            env={**os.environ, "PYTHONPATH": "src"},
+            stderr=inside,
+        )
+        os.close(inside)
+        shown = b""
+        with suppress(OSError):  # how Linux says that the other side is closed
+            while chunk := screen.read(4096):
+                shown += chunk
+        assert process.wait(60) == 0
+    lines = shown.decode().split("\r\n")
+    assert "workerpool0-0: epoch  epoch=1 val_accuracy=0.9" in lines
+    assert "workerpool1-0: a red word" in lines
+    assert any(line.startswith("submitted  name=chrysalis-train-digits-") for line in lines)
 
 
 @pytest.mark.parametrize(

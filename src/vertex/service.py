@@ -106,6 +106,12 @@ def active(client: "JobServiceClient", settings: Settings) -> "Iterator[Job]":
             yield job
 
 
+def studies(client: "JobServiceClient", settings: Settings, job: "Job") -> "Iterator[Job]":
+    """List the tuning jobs, ended ones too, that are of the same study as this one; none for a custom job."""
+    if "study" in job.labels:
+        yield from listed(client, settings, f"{_OURS} AND labels.study={job.labels['study']}")
+
+
 def listed(client: "JobServiceClient", settings: Settings, only: str) -> "Iterator[Job]":
     """List the jobs that a filter of the service's lets through, custom jobs first."""
     for kind in VERBS.values():

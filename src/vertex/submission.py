@@ -62,13 +62,19 @@ def output_of(job: "Job") -> str:
 
 
 def _check_alone(client: "JobServiceClient", settings: Settings, job: "Job", *, again: bool) -> None:
-    rivals = [other for other in service.active(client, settings) if output_of(other) == output_of(job)]
-    for rival in rivals:
-        log(
-            "active", name=rival.display_name, state=service.state(rival), console=service.console_link(rival)
-        )
-    if rivals and not again:
-        raise InputError(
-            f"{rivals[0].display_name} is active and fills {output_of(job)}: a folder has one writer. "
-            f"Follow it: python -m vertex follow {rivals[0].name}; or give --again to submit all the same"
-        )
+    if again:
+        return
+    for rival in service.active(client, settings):
+        if output_of(rival) == output_of(job):
+            raise InputError(
+                f"{rival.display_name} ({service.state(rival)}, {service.console_link(rival)}) fills "
+                f"{output_of(job)}, and a folder has one writer. Follow it: python -m vertex follow "
+                f"{rival.name}; or give --again to submit all the same"
+            )
+    # A training goes on with what it finds in its folder; a new study's trials have other values there.
+    for earlier in service.studies(client, settings, job):
+        if output_of(earlier) == output_of(job):
+            raise InputError(
+                f"{output_of(job)} has the trials of {earlier.display_name}, in the way of new "
+                "ones: choose another --study; or give --again to submit all the same"
+            )

@@ -186,7 +186,7 @@ def test_a_second_writer_of_a_folder_is_refused_unless_wanted(vertex_ai, capsys)
     assert run(*TRAIN, "--no-wait") == 0
     assert run(*TRAIN, "--no-wait", "--label", "try=2", "--base-output", "gs://bucket/other") == 2
     complaint = capsys.readouterr().err
-    assert "is active and fills gs://bucket/run/models/digits/vgg16" in complaint
+    assert "fills gs://bucket/run/models/digits/vgg16, and a folder has one writer" in complaint
     assert "give --again" in complaint
     assert run(*TRAIN, "--no-wait", "--run-id", "another") == 0
     assert run(*TRAIN, "--no-wait", "--again") == 0

@@ -98,11 +98,14 @@ def test_a_study_is_cancelled_with_its_trials_and_never_joined_by_a_second_one(v
     assert run(*TUNE, "--space", str(space), "--no-wait") == 0
     name = events(capsys.readouterr().err)[0]["name"]
     assert run(*TUNE, "--space", str(space), "--no-wait") == 2
-    assert "is active and fills gs://bucket/run/models/digits/study" in capsys.readouterr().err
+    assert "fills gs://bucket/run/models/digits/study, and a folder has one writer" in capsys.readouterr().err
     assert run("cancel", name) == 0
     assert ended.wait(60)
     assert run("follow", name) == 1
     assert "CANCELLED" in capsys.readouterr().err.splitlines()[-1]
+    assert run(*TUNE, "--space", str(space), "--no-wait") == 2
+    assert f"has the trials of {name}" in capsys.readouterr().err
+    assert run(*TUNE, "--space", str(space), "--no-wait", "--study", "second") == 0
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,13 @@ import typer
 from contracts import storage, vertex_environment
 from contracts.errors import InputError
 
-Input = Annotated[
-    str,
-    typer.Option("--input", callback=storage.canonical, help="Folder to read: a path or gs://bucket/prefix."),
-]
+_INPUT = typer.Option(
+    "--input",
+    callback=lambda uri: uri and storage.canonical(uri),
+    help="Folder to read: a path or gs://bucket/prefix.",
+)
+Input = Annotated[str, _INPUT]
+OptionalInput = Annotated[str | None, _INPUT]
 
 Output = Annotated[
     str,

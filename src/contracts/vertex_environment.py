@@ -15,6 +15,13 @@ LOG_FOLDER: Final = "AIP_TENSORBOARD_LOG_DIR"
 CLUSTERS: Final = ("TF_CONFIG", "CLUSTER_SPEC")
 """The hosts of a job: TensorFlow's form, and that of any other framework, in which the pools have numbers."""
 
+DATA_FORMAT: Final = "AIP_DATA_FORMAT"
+DATA_URIS: Final = {
+    "train": "AIP_TRAINING_DATA_URI",
+    "val": "AIP_VALIDATION_DATA_URI",
+    "test": "AIP_TEST_DATA_URI",
+}
+
 _JOB: Final = "CLOUD_ML_JOB_ID"
 _PROJECT: Final = "CLOUD_ML_PROJECT_ID"
 _TRIAL: Final = "CLOUD_ML_TRIAL_ID"
@@ -44,3 +51,13 @@ def provenance() -> dict[str, str]:
     """The job and the trial, as a log, a configuration or a bundle names them; empty elsewhere."""
     found = {"vertex_job": os.environ.get(_JOB), "vertex_trial": trial()}
     return {name: value for name, value in found.items() if value}
+
+
+def data_format() -> str | None:
+    """The format of the managed data set that a job is given: `jsonl`, `csv`, `bigquery`; None: none."""
+    return os.environ.get(DATA_FORMAT) or None
+
+
+def data_uri(split: str) -> str | None:
+    """The pattern of the lists of a split's examples, as in `gs://bucket/folder/training-*`."""
+    return os.environ.get(DATA_URIS[split]) or None

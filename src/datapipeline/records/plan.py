@@ -23,6 +23,7 @@ from datapipeline.records.raw import (
     MEMBER_COLUMNS,
     RawFolder,
     RawImage,
+    located,
     possible_archives,
     to_image,
 )
@@ -166,7 +167,7 @@ class Plan:
                 raw.look_into(file)
         files = f"{within} AND path NOT IN (SELECT path FROM image) UNION SELECT MIN(path) FROM temp.example"
         for (path,) in self._sql.execute(f"{files} WHERE NOT instr(path, '{IN_ARCHIVE}')"):
-            if path is not None and not storage.exists(storage.join(raw.root, path)):
+            if path is not None and not storage.exists(located(raw.root, path)):
                 raise InputError(f"the raw data holds no image {path}: was it changed? Run process again")
 
     def _augment(self, wanted: int) -> None:

@@ -1,7 +1,8 @@
 """Checks, splits and describes a raw data set.
 
-In: a raw folder, or one archive; images in class folders. Out: an interim folder with `{train,val,test}.csv`,
-`rejected.csv`, `duplicates.csv`, `report.html` and, last, `manifest.json`. The raw data is never changed.
+In: a raw folder, or one archive; images in class folders; or a managed data set of Vertex AI. Out: an interim
+folder with `{train,val,test}.csv`, `rejected.csv`, `duplicates.csv`, `report.html` and, last,
+`manifest.json`. The raw data is never changed.
 """
 
 import math
@@ -18,7 +19,8 @@ from contracts.console import log, run_app
 from contracts.dataset import SPLITS, Example, Manifest, Rejected, Source
 from contracts.errors import InputError
 from contracts.lock import locked
-from contracts.options import Input, Output, Workers
+from contracts.options import OptionalInput, Output, Workers
+from contracts.run_name import run_name
 from datapipeline.records.archives import SUFFIXES
 from datapipeline.records.duplicates import cluster, drop, groups
 from datapipeline.records.examine import Animated, Criteria, examine
@@ -30,6 +32,7 @@ from datapipeline.records.examples import (
     write_csv,
     write_examples,
 )
+from datapipeline.records.managed import Managed, ManagedImages, managed_data
 from datapipeline.records.naming import same_but_for_case
 from datapipeline.records.places import check_ours, check_places, document_mark
 from datapipeline.records.raw import RawFolder
@@ -75,20 +78,20 @@ class ProcessConfig:
 
 @app.command()
 def process_cli(
-    input_uri: Input,
     output_uri: Output,
+    input_uri: OptionalInput = None,
     split: Annotated[
         tuple[float, float, float],
         typer.Option(help="About which fractions train, val and test get: each image falls by itself."),
     ] = ProcessConfig.split,
     keep_split: Annotated[
-        bool,
+        bool | None,
         typer.Option(
-            "--keep-split",
             help="Keep the author's split: folders called train (training), val (valid, validation, dev) and "
-            "test (testing). A side that is missing is drawn from train, by --split.",
+            "test (testing). A side that is missing is drawn from train, by --split. By default that of a "
+            "managed data set is kept.",
         ),
-    ] = ProcessConfig.keep_split,
+    ] = None,
     seed: Annotated[int, typer.Option(help="Another seed, another split.")] = ProcessConfig.seed,
     near_duplicates: Annotated[
         Duplicates,
@@ -115,7 +118,8 @@ def process_cli(
     """Check every image of a data set and split it into train, val and test.
 
     The input is a folder of images in class folders, of archives (zip, tar, tar.gz) of them, or one archive;
-    an image's class is the folder that directly holds it. Archives are read in place.
+    an image's class is the folder that directly holds it. Archives are read in place. Without --input, the
+    managed data set is taken that Vertex AI gives a training job (AIP_DATA_FORMAT=jsonl).
 
     For example:
 
@@ -125,28 +129,38 @@ def process_cli(
 
     python -m datapipeline.records.process --input kaggle.zip --output data/interim/dogs --keep-split
     """
+    managed = None if input_uri else managed_data()
+    if input_uri is None and managed is None:
+        raise InputError("no --input: name a folder of images in class folders, or an archive of them")
+    keep_split = managed is not None if keep_split is None else keep_split
     config = ProcessConfig(
         *(split, keep_split, seed, near_duplicates, min_per_class, small_classes, min_side, animated),
         workers=workers,
     )
-    process(input_uri, output_uri, config)
+    process(managed or input_uri or "", output_uri, config)
 
 
-def process(input_uri: str, output_uri: str, config: ProcessConfig) -> Manifest:
+def process(source: str | Managed, output_uri: str, config: ProcessConfig) -> Manifest:
     """Check and split a raw data set; returns the manifest that was written, or found up to date.
+
+    Args:
+        source: a raw folder or an archive, a path or a gs:// URI; or a managed data set.
+        output_uri: the interim folder.
+        config: what is taken, and how it is split.
 
     Raises:
         InputError: there is nothing there, or no data set that can be split.
     """
+    input_uri = source.folder if isinstance(source, Managed) else source
     check_places(input_uri, output_uri)
     _refuse_unfinished(input_uri)
-    with locked(output_uri), RawFolder(input_uri) as raw:
+    with locked(output_uri), _opened(source) as raw:
         before = Manifest.read_if_there(output_uri)
         if before is None:
             check_ours(output_uri, _MARKS)
         _hint(raw, config)
         wanted = {
-            "dataset": _dataset(raw),
+            "dataset": run_name(output_uri) if isinstance(source, Managed) else _dataset(raw),
             "raw": storage.relative(_absolute(raw.uri), output_uri),
             "source_digest": raw.digest(),
             "seed": config.seed,
@@ -180,6 +194,10 @@ def process(input_uri: str, output_uri: str, config: ProcessConfig) -> Manifest:
         report=storage.join(output_uri, REPORT),
     )
     return manifest
+
+
+def _opened(source: str | Managed) -> RawFolder:
+    return ManagedImages(source) if isinstance(source, Managed) else RawFolder(source)
 
 
 def _refuse_unfinished(input_uri: str) -> None:

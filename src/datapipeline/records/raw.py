@@ -40,10 +40,10 @@ class RawImage(NamedTuple):
     """An image where it lies."""
 
     path: str
-    """Inside the raw folder; `archive.zip::member` for a member of an archive."""
+    """Inside the raw folder; `archive.zip::member` for a member of an archive; a managed one is a URI."""
     class_name: str
     file: str
-    """The file, inside the raw folder, that holds the bytes: the image's own, or the archive."""
+    """The file, in the raw folder or by its URI, that holds the bytes: the image's own, or the archive."""
     member: Member | None
     """Which member of that archive; None: the file is the image."""
 
@@ -57,6 +57,11 @@ def to_image(row: Sequence[Any]) -> RawImage:
     """A row of `COLUMNS` as an image."""
     path, class_name, file, *member = row
     return RawImage(path, class_name, file, None if member[0] is None else Member._make((*member, None)))
+
+
+def located(root: str, file: str) -> str:
+    """The URI of a file of a raw folder; a managed data set's have their own."""
+    return file if storage.is_remote(file) else storage.join(root, file)
 
 
 def possible_archives(path: str) -> list[str]:
@@ -82,7 +87,7 @@ class Reader:
             NotFoundError: it isn't there any more.
         """
         if image.member is None:
-            return storage.read_bytes(storage.join(self._root, image.file))
+            return storage.read_bytes(located(self._root, image.file))
         return self.archive(image.file).read(image.member)
 
     def read_all(self, images: Iterable[RawImage]) -> Iterator[bytes | UnreadableError]:
@@ -109,7 +114,7 @@ class Reader:
     def archive(self, file: str) -> Archive:
         """Open an archive of the folder, once."""
         if file not in self._open:
-            self._open[file] = open_archive(self._replaced.get(file) or storage.join(self._root, file))
+            self._open[file] = open_archive(self._replaced.get(file) or located(self._root, file))
         return self._open[file]
 
     def close(self) -> None:
@@ -219,7 +224,7 @@ class RawFolder:
             InputError: it can't be read.
             NotFoundError: it isn't there.
         """
-        uri = storage.join(self.root, file)
+        uri = located(self.root, file)
         reachable = self._reachable(uri)
         if reachable != uri:
             self._replaced[file] = reachable
@@ -245,7 +250,7 @@ class RawFolder:
         return shared
 
     def _take(self, path: str, inside: str, member: Member | None, size: int, file: str) -> None:
-        reason = naming.trouble(inside) or (member and member.trouble) or _too_large(size)
+        reason = naming.trouble(inside) or (member and member.trouble) or too_large(size)
         if reason:
             self.table.reject(path, reason)
             return
@@ -295,7 +300,8 @@ class _Known:
         return storage.checksum(path)
 
 
-def _too_large(size: int) -> str | None:
+def too_large(size: int) -> str | None:
+    """Why a file of so many bytes can't be taken; None: it can."""
     return f"too large: {size} bytes" if size > MAX_BYTES else None
 
 

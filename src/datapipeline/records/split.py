@@ -41,19 +41,21 @@ def gather(table: WorkTable, seed: int, *, keep: bool) -> None:
         InputError: sides are to be kept, but there are none.
     """
     table.sql.create_function("position", 1, lambda content: position(content, seed), deterministic=True)
-    table.sql.create_function("given", 1, lambda path: _rank(path) if keep else None, deterministic=True)
+    table.sql.create_function(
+        "given", 2, lambda path, stated: _rank(path, stated) if keep else None, deterministic=True
+    )
     if keep:
-        table.reject_where("given(path) IS NULL", "'in no folder called train, val or test'")
+        table.reject_where("given(path, stated) IS NULL", "'in no folder called train, val or test'")
         if not table.count():
             raise InputError(
-                "--keep-split: there is no folder called train, val or test: leave the option out"
+                "--keep-split: there is no folder called train, val or test: give --no-keep-split"
             )
     table.sql.executescript(
         """
         DROP TABLE IF EXISTS temp.cluster;
         CREATE TEMP TABLE cluster AS
             SELECT cluster AS id, MIN(sha256) AS content, position(MIN(sha256)) AS place,
-                MAX(given(path)) AS given,
+                MAX(given(path, stated)) AS given,
                 CASE WHEN COUNT(DISTINCT class_name) = 1 THEN MIN(class_name) END AS class_name, '' AS side
             FROM image GROUP BY cluster;
         CREATE UNIQUE INDEX temp.by_id ON cluster (id);
@@ -68,9 +70,9 @@ def assign(table: WorkTable, fractions: Fractions, *, keep: bool) -> None:
     Args:
         table: with its clusters.
         fractions: of train, val and test; each above 0, together 1.
-        keep: take the sides that folders called train, val and test give; a side that none gives is drawn
-            from train. Of a cluster on several sides, only what is on the last of them (test before val
-            before train) is kept: the rest would leak.
+        keep: take the sides that folders called train, val and test give, or a managed data set's lists; a
+            side that none gives is drawn from train. Of a cluster on several sides, only what is on the last
+            of them (test before val before train) is kept: the rest would leak.
 
     Raises:
         InputError: the author's folders leave a class without a side.
@@ -87,15 +89,15 @@ def own(table: WorkTable) -> dict[str, int]:
     return dict(table.sql.execute(query).fetchall())
 
 
-def _rank(path: str) -> int | None:
-    side = given_side(path)
+def _rank(path: str, stated: Split | None) -> int | None:
+    side = stated or given_side(path)
     return None if side is None else SPLITS.index(side)
 
 
 def _drawn(table: WorkTable) -> tuple[Split, ...]:
     given = {SPLITS[rank] for (rank,) in table.sql.execute("SELECT DISTINCT given FROM temp.cluster")}
     if "train" not in given:
-        raise InputError("--keep-split: there is no image in a folder called train: leave the option out")
+        raise InputError("--keep-split: there is no image in a folder called train: give --no-keep-split")
     return tuple(split for split in SPLITS if split == "train" or split not in given)
 
 
@@ -144,7 +146,7 @@ def _lend(
     if row is None:
         raise InputError(
             f"--keep-split: the class {class_name!r} has no image in {split} (is it called the same in every "
-            "folder?): add some, or leave the option out"
+            "folder?): add some, or give --no-keep-split"
         )
     table.sql.execute("UPDATE temp.cluster SET side = ? WHERE id = ?", (split, row[0]))
     counts[row[1]] -= 1
@@ -156,8 +158,8 @@ def _reject_leaks(table: WorkTable) -> None:
     last = "(SELECT given FROM temp.cluster WHERE id = image.cluster)"
     table.sql.execute(
         "CREATE TEMP TABLE leak AS SELECT id, (SELECT MIN(path) FROM image AS other"
-        f" WHERE other.cluster = image.cluster AND given(other.path) = {last}) AS path"
-        f" FROM image WHERE given(path) < {last}"
+        f" WHERE other.cluster = image.cluster AND given(other.path, other.stated) = {last}) AS path"
+        f" FROM image WHERE given(path, stated) < {last}"
     )
     path = "(SELECT leak.path FROM temp.leak WHERE leak.id = image.id)"
     table.reject_where(

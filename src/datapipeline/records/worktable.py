@@ -28,6 +28,8 @@ CREATE TABLE image (
     -- Where it lies: see RawImage and Member. A file of its own has no member.
     path TEXT UNIQUE, class_name TEXT, file TEXT,
     member TEXT, offset INTEGER, bytes INTEGER, packed INTEGER, method INTEGER, crc32 INTEGER,
+    -- The side that a managed data set's list gives it; the name of a folder may give another one's.
+    stated TEXT,
     -- What it is: see Examined.
     sha256 TEXT, width INTEGER, height INTEGER, format TEXT,
     hash INTEGER, thumbnail BLOB, brightness REAL, sharpness REAL,

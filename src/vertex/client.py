@@ -1,6 +1,6 @@
 """Google's own clients, as every command here makes them: over REST, with the machine's credentials."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -57,8 +57,8 @@ def credentials(address: str) -> "Credentials":
     return found
 
 
-def patience() -> "Retry":
-    """How requests that only read are tried again."""
+def patience(tell: Callable[[Exception], None] | None = None) -> "Retry":
+    """How requests that only read are tried again; `tell` hears of each failure that is."""
     import requests
     from google.api_core import exceptions, retry
     from google.auth.exceptions import TransportError
@@ -68,9 +68,10 @@ def patience() -> "Retry":
         exceptions.TooManyRequests,
         requests.ConnectionError,
         requests.Timeout,
+        requests.exceptions.ChunkedEncodingError,  # a connection that broke within an answer
         TransportError,
     )
-    return retry.Retry(predicate=transient, maximum=30.0, timeout=OUTAGE_SECONDS)
+    return retry.Retry(predicate=transient, maximum=30.0, timeout=OUTAGE_SECONDS, on_error=tell)
 
 
 @contextmanager

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from contracts.console import log
 from contracts.errors import InputError, StageError
-from vertex.client import REQUEST_SECONDS, explained, patience
+from vertex.client import OUTAGE_SECONDS, REQUEST_SECONDS, explained, patience
 from vertex.job import APP
 from vertex.settings import Settings
 
@@ -40,9 +41,16 @@ def create(client: "JobServiceClient", settings: Settings, job: "Job") -> "Job":
 
 
 def get(client: "JobServiceClient", name: str) -> "Job":
-    """Look at the job with this whole name."""
-    with explained("watching the job, which goes on"):
-        return _call(client, f"get_{_kind(name)}", name=name, retry=patience())
+    """Look at the job with this whole name; an outage is told of once, and waited for."""
+    told: list[Exception] = []
+
+    def tell(error: Exception) -> None:
+        if not told:
+            told.append(error)
+            log("the service can't be reached; trying on", reason=error, minutes=OUTAGE_SECONDS / 60)
+
+    with explained(f"watching the job, which goes on (python -m vertex follow {name})"):
+        return _call(client, f"get_{_kind(name)}", name=name, retry=patience(tell))
 
 
 def cancel(client: "JobServiceClient", name: str) -> None:

@@ -118,9 +118,26 @@ def test_the_jobs_own_error_is_the_last_line(vertex_ai, capsys):
     assert "FAILED: The replica workerpool0-0 exited with a non-zero status of 2. (logs: https://" in last
 
 
-def test_following_survives_a_service_that_is_away(vertex_ai, capsys):
+def test_following_survives_a_service_that_is_away_and_tells_of_it_once(vertex_ai, capsys):
     vertex_ai.run = lambda job: setattr(vertex_ai, "outages", 3)
-    assert run(*TRAIN) == 0, capsys.readouterr().err
+    assert run(*TRAIN) == 0
+    told = [event["event"] for event in events(capsys.readouterr().err)]
+    assert sum("trying on" in event for event in told) == 1
+
+
+def test_an_outage_that_lasts_ends_following_and_not_the_job(vertex_ai, capsys, monkeypatch):
+    monkeypatch.setattr("vertex.client.OUTAGE_SECONDS", 0.5)
+    vertex_ai.run = lambda job: setattr(vertex_ai, "outages", 1000)
+    assert run(*TRAIN) == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert "watching the job, which goes on (python -m vertex follow projects/" in last
+    assert not [request for request in vertex_ai.requests if request.path.endswith(":cancel")]
+
+
+def test_whether_a_job_is_there_is_told_where_it_isnt_known(vertex_ai, capsys):
+    vertex_ai.refuse(503, "The service is currently unavailable.")
+    assert run(*TRAIN) == 1
+    assert "`python -m vertex list` says whether chrysalis-train-digits-" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

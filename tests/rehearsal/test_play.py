@@ -1,0 +1,52 @@
+"""What the rehearsal compares, and that it notices what isn't the same."""
+
+import json
+
+import pytest
+
+from rehearsal.play import DisagreementError, carried_on
+from rehearsal.requests import RequestsDifferError, bodies, same_requests
+from rehearsal.vertex_ai import Recorded
+
+BOTH = ("workerpool0-0", "workerpool1-0")
+STOPPED = {"event": "stopped; the state is saved", "epoch": 2, "step": 5}
+AGAIN = {"event": "going on from the last state", "epochs": 1, "step": 5}
+
+
+def sent(*documents: object) -> list[Recorded]:
+    return [Recorded("POST", "/v1/x", {}, {}, body=document) for document in documents]
+
+
+def lines(*told: tuple[str, dict[str, object]]) -> list:
+    return [(None, replica, json.dumps(event)) for replica, event in told]
+
+
+def test_names_may_differ_in_their_time_alone():
+    shown = json.dumps({"displayName": "chrysalis-train-digits-20261122-093000"}, indent=2)
+    later = {"displayName": "chrysalis-train-digits-20261122-093107"}
+    same_requests(f"{shown}\n{shown}\n", sent(later, later))
+    with pytest.raises(RequestsDifferError, match="this was sent"):
+        same_requests(shown, sent({"displayName": "chrysalis-train-photos-20261122-093107"}))
+    with pytest.raises(RequestsDifferError):
+        same_requests(shown + shown, sent(later))
+
+
+def test_several_documents_are_read_one_behind_the_other():
+    assert bodies('{"a": 1}\n\n[2]\n{}') == [{"a": 1}, [2], {}]
+    assert bodies("") == []
+
+
+def test_every_machine_goes_on_where_it_stopped():
+    told = lines(*((who, event) for event in (STOPPED, AGAIN) for who in BOTH))
+    assert carried_on(told) == "SIGTERM to 2 machines: stopped and went on in epoch 2 after step 5"
+
+
+@pytest.mark.parametrize("again", [{**AGAIN, "step": 0}, {"event": "epoch"}])
+def test_a_training_that_begins_anew_is_noticed(again):
+    with pytest.raises(DisagreementError, match="stopped at"):
+        carried_on(lines((BOTH[0], STOPPED), (BOTH[0], again)))
+
+
+def test_a_training_that_was_never_stopped_is_noticed():
+    with pytest.raises(DisagreementError):
+        carried_on(lines((BOTH[0], {"event": "epoch"})))

@@ -27,6 +27,8 @@ resource "google_project_iam_member" "accounts" {
       training-logs = { role = "roles/logging.logWriter", member = google_service_account.training.member }
       serving-logs  = { role = "roles/logging.logWriter", member = google_service_account.serving.member }
       dataflow      = { role = "roles/dataflow.worker", member = google_service_account.dataflow.member }
+      # A job may start Dataflow's: make records RUN=dataflow, where there is no docker.
+      training-dataflow = { role = "roles/dataflow.developer", member = google_service_account.training.member }
     },
     var.tensorboard ? {
       training-tensorboard = { role = "roles/aiplatform.user", member = google_service_account.training.member }
@@ -36,4 +38,10 @@ resource "google_project_iam_member" "accounts" {
   project = var.project
   role    = each.value.role
   member  = each.value.member
+}
+
+resource "google_service_account_iam_member" "training_as_dataflow" {
+  service_account_id = google_service_account.dataflow.name
+  role               = "roles/iam.serviceAccountUser"
+  member             = google_service_account.training.member
 }

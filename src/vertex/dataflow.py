@@ -61,7 +61,11 @@ class Workers:
         int, typer.Option(min=1, help="Dataflow starts as many as the work is worth, up to so many.")
     ] = 20
     service_account: Annotated[
-        str | None, typer.Option(envvar="CHRYSALIS_SERVICE_ACCOUNT", help="The e-mail that workers run as.")
+        str | None,
+        typer.Option(
+            envvar=["CHRYSALIS_DATAFLOW_ACCOUNT", "CHRYSALIS_SERVICE_ACCOUNT"],
+            help="The e-mail that workers run as.",
+        ),
     ] = None
     network: Annotated[
         str | None, typer.Option(envvar="CHRYSALIS_NETWORK", help="The network's name, of this project.")

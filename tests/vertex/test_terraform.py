@@ -107,10 +107,14 @@ def test_nobody_is_given_more_than_they_need():
     assert not re.search(r"allUsers|allAuthenticatedUsers", code())
     # Bindings and policies take away what others were given; members only add.
     assert not [kind for kind, _ in RESOURCES if re.search(r"_iam_(binding|policy)$", kind)]
-    # On the project itself an account may write logs, and Dataflow's may work.
+    # On the project itself accounts may write logs, and start and do Dataflow's work.
     (accounts,) = [block for labels, block in RESOURCES.items() if labels[1] == "accounts"]
     always = accounts["for_each"].partition("var.tensorboard")[0]
-    assert set(re.findall(r"roles/[\w.]+", always)) == {"roles/logging.logWriter", "roles/dataflow.worker"}
+    assert set(re.findall(r"roles/[\w.]+", always)) == {
+        "roles/logging.logWriter",
+        "roles/dataflow.developer",
+        "roles/dataflow.worker",
+    }
 
 
 def test_the_bucket_is_closed_and_its_data_safe():

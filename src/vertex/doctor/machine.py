@@ -57,11 +57,11 @@ def look_at_docker() -> list[tuple[Status, str]]:
 
 def look_at_disk(asked: Question) -> list[tuple[Status, str]]:
     """Whether what the stages are going to write has room."""
-    if storage.is_remote(asked.root):
+    if storage.is_remote(asked.place):
         place = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
         wanted, what = _index_bytes(asked), "a copy of the shards, where the training runs here"
     else:
-        place = Path(asked.root)
+        place = Path(asked.place)
         wanted, what = _unwritten_bytes(asked) + RUN_BYTES, f"{asked.dataset} and a training of it"
     place = next(folder for folder in (place, *place.absolute().parents) if folder.exists())
     free = shutil.disk_usage(place).free

@@ -128,8 +128,8 @@ def _wanted(asked: Question) -> tuple[str, int]:
     if gpus := asked.gpus_in_the_cloud:
         # NVIDIA_TESLA_T4 → nvidia_t4_gpus; the H100's quota doesn't tell its memory.
         name = asked.accelerator.lower().replace("tesla_", "").replace("h100_80gb", "h100")
-        return f"{name}_gpus", gpus * asked.hosts
-    return "cpus", int(CPU_MACHINE.rpartition("-")[2]) * asked.hosts
+        return f"{name}_gpus", gpus * asked.workers
+    return "cpus", int(CPU_MACHINE.rpartition("-")[2]) * asked.workers
 
 
 def _limit(answer: dict[str, Any], region: str | None) -> int | None:

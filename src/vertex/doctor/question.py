@@ -1,37 +1,69 @@
 """What the doctor is asked about: the settings as they are, and the training that is meant."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final
+
+import typer
 
 from contracts import storage
-from vertex.machines import DEFAULT_ACCELERATOR
+from vertex.machines import DEFAULT_ACCELERATOR, MACHINE_TYPES
+from vertex.settings import Bucket, Images, Project, Region, Root, Tag
 from vertex.stages import DEFAULT_MODEL
 
 DEFAULT_BATCH_SIZE: Final = 64
 """The trainer's own."""
 
+LOCAL_ROOT: Final = "data"
+
 
 @dataclass(frozen=True)
 class Question:
-    """None where the setting or the option isn't given."""
+    """The options, as a group (`vertex.option_groups`); None where neither they nor the settings say."""
 
-    project: str | None = None
-    region: str | None = None
-    bucket: str | None = None
-    images: str | None = None
-    tag: str = "latest"
-    service_account: str | None = None
-    wandb_secret: str | None = None
-    root: str = "data"
-    dataset: str = "digits"
-    model: str = DEFAULT_MODEL
-    gpu: int | None = None
-    hosts: int = 1
-    batch_size: int = DEFAULT_BATCH_SIZE
-    accelerator: str = DEFAULT_ACCELERATOR
-    spot: bool = False
-    google_endpoint: str | None = None
-    secrets_endpoint: str | None = None
+    project: Project = None
+    region: Region = None
+    bucket: Bucket = None
+    images: Images = None
+    tag: Tag = "latest"
+    service_account: Annotated[
+        str | None, typer.Option(envvar="CHRYSALIS_SERVICE_ACCOUNT", help="The e-mail that jobs run as.")
+    ] = None
+    wandb_secret: Annotated[
+        str | None,
+        typer.Option(envvar="CHRYSALIS_WANDB_SECRET", help="Secret Manager's, as SECRET or SECRET:VERSION."),
+    ] = None
+    root: Root = None
+    dataset: Annotated[str, typer.Option(help="The data set that is to be trained on.")] = "digits"
+    model: Annotated[str, typer.Option(help="The architecture whose images must be there.")] = DEFAULT_MODEL
+    gpu: Annotated[
+        int | None, typer.Option(min=0, help="GPUs of each host.  [default: what is here; a job's 1]")
+    ] = None
+    workers: Annotated[int, typer.Option(min=1, help="Hosts that train together.")] = 1
+    batch_size: Annotated[int, typer.Option(min=1, help="The training's.")] = DEFAULT_BATCH_SIZE
+    accelerator: Annotated[str, typer.Option(help=f"{', '.join(MACHINE_TYPES)}.")] = DEFAULT_ACCELERATOR
+    spot: Annotated[bool, typer.Option("--spot", help="Spot machines, which have their own quota.")] = False
+    google_endpoint: Annotated[
+        str | None,
+        typer.Option(envvar="CHRYSALIS_GOOGLE_ENDPOINT", help="Another address of all of Google's services."),
+    ] = None
+    secrets_endpoint: Annotated[
+        str | None,
+        typer.Option(envvar="CHRYSALIS_SECRETS_ENDPOINT", help="Another address of Secret Manager."),
+    ] = None
+    local: Annotated[
+        bool, typer.Option("--local", help="This machine only.  [default: where no project is set]")
+    ] = False
+
+    @property
+    def here(self) -> bool:
+        """Whether only this machine is meant."""
+        return self.local or not self.project
+
+    @property
+    def place(self) -> str:
+        """Where everything goes."""
+        bucket = None if self.local else self.bucket
+        return self.root or (f"gs://{bucket.removeprefix('gs://')}" if bucket else LOCAL_ROOT)
 
     @property
     def gpus_in_the_cloud(self) -> int:
@@ -41,9 +73,9 @@ class Question:
     @property
     def bucket_name(self) -> str | None:
         """The bucket that the stages meet in: of the root, where that is in one."""
-        name = self.root if storage.is_remote(self.root) else self.bucket or ""
+        name = self.place if storage.is_remote(self.place) else self.bucket or ""
         return name.removeprefix("gs://").partition("/")[0] or None
 
     def folder(self, stage: str) -> str:
         """A folder of the data set, as in processed/digits."""
-        return storage.join(self.root, stage, self.dataset)
+        return storage.join(self.place, stage, self.dataset)

@@ -8,7 +8,7 @@ from vertex.doctor.question import Question
 
 def look_at_batch(asked: Question) -> list[tuple[Status, str]]:
     """Whether the global batch is the same for every replica; else each is padded."""
-    replicas = max(asked.gpu or 1, 1) * asked.hosts
+    replicas = max(asked.gpu or 1, 1) * asked.workers
     each = -(-asked.batch_size // replicas)
     over = f"{asked.batch_size} images over {replicas} replica{'s' if replicas > 1 else ''}"
     if asked.batch_size < replicas:
@@ -30,8 +30,8 @@ def look_at_splits(asked: Question) -> list[tuple[Status, str]]:
     if (count := index.examples(smallest)) < asked.batch_size:
         less = f"{smallest} has {count} images, less than a batch of {asked.batch_size}"
         lines.append(warning(f"{less}: the rest of it is padding; take a smaller --batch-size"))
-    if (files := len(index.shards["train"])) < asked.hosts:
-        more = f"make records ARGS='--shards N', N a multiple of {asked.hosts}"
-        lines.append(warning(f"{files} shards of train for {asked.hosts} hosts, so all read all: {more}"))
+    if (files := len(index.shards["train"])) < asked.workers:
+        more = f"make records ARGS='--shards N', N a multiple of {asked.workers}"
+        lines.append(warning(f"{files} shards of train for {asked.workers} hosts, so all read all: {more}"))
     told = ", ".join(f"{split} {index.examples(split)}" for split in SPLITS)
     return lines or [ok(f"{told} images of {len(index.class_names)} classes in {folder}")]

@@ -114,7 +114,7 @@ def test_the_key_of_weights_and_biases(tmp_path, monkeypatch, variables, status,
     ],
 )
 def test_a_batch_over_replicas(batch, gpu, hosts, status, message):
-    ((found, told),) = look_at_batch(Question(batch_size=batch, gpu=gpu, hosts=hosts))
+    ((found, told),) = look_at_batch(Question(batch_size=batch, gpu=gpu, workers=hosts))
     assert (found, message in told) == (status, True), told
 
 
@@ -154,7 +154,7 @@ def test_splits_against_a_batch(tmp_path):
     index(folder, train=640, val=80, test=80)
     assert look_at_splits(asked)[0][1].startswith("train 640, val 80, test 80 images of 2 classes in ")
     index(folder, train=640, val=9, test=80)
-    told = look_at_splits(Question(root=str(tmp_path), hosts=2))
+    told = look_at_splits(Question(root=str(tmp_path), workers=2))
     assert [line.split(",")[0] for _, line in told] == [
         "val has 9 images",
         "1 shards of train for 2 hosts",

@@ -48,7 +48,7 @@ def test_all_is_well(google, tmp_path):
 
 
 def test_spot_machines_and_cpus_have_quotas_of_their_own(google, tmp_path):
-    _, lines = doctor(tmp_path, "--spot", "--accelerator", "NVIDIA_L4", "--gpu", "2", "--hosts", "2")
+    _, lines = doctor(tmp_path, "--spot", "--accelerator", "NVIDIA_L4", "--gpu", "2", "--workers", "2")
     assert "preemptible_nvidia_l4_gpus in europe-west4: 4 wanted, no limit" in lines["quota"][0]
     _, lines = doctor(tmp_path, "--gpu", "0")
     assert "custom_model_training_cpus in europe-west4: 8 wanted, 42 allowed" in lines["quota"][0]

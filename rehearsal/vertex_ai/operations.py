@@ -24,10 +24,14 @@ class Operations:
     def routes(self) -> list[Route]:
         """Who answers what; Google's clients ask at /ui/, curl at /v1/."""
         where = "projects/{project}/locations/{region}"
+        prefixes = ("/v1", "/ui")
         return [
-            Route("GET", f"{prefix}/{where}{inner}/operations/{{operation}}", self.get)
-            for prefix in ("/v1", "/ui")
-            for inner in ("", "/{kind}/{id}")
+            *(Route("GET", f"{prefix}/{where}/{{kind}}/{{id}}/operations", self.list) for prefix in prefixes),
+            *(
+                Route("GET", f"{prefix}/{where}{inner}/operations/{{operation}}", self.get)
+                for prefix in prefixes
+                for inner in ("", "/{kind}/{id}")
+            ),
         ]
 
     def start(self, name: str, metadata: Any, work: Callable[[], Any]) -> operations_pb2.Operation:
@@ -56,6 +60,17 @@ class Operations:
         self._looked.add(number)
         return operations_pb2.Operation(name=operation.name, metadata=operation.metadata)
 
+    def list(self, call: Call) -> operations_pb2.ListOperationsResponse:
+        """List the operations on a resource."""
+        resource = [call.where["kind"], call.where["id"]]
+        return operations_pb2.ListOperationsResponse(
+            operations=[
+                operations_pb2.Operation(name=operation.name, done=not thread.is_alive())
+                for operation, thread in self._operations.values()
+                if operation.name.split("/")[4:6] == resource
+            ]
+        )
+
     def stop(self, seconds: float) -> None:
         """Wait for what is under way."""
         for _, thread in self._operations.values():
@@ -63,15 +78,14 @@ class Operations:
 
 
 def _perform(operation: operations_pb2.Operation, work: Callable[[], Any]) -> None:
+    # A work that breaks leaves this.
+    operation.error.code, operation.error.message = code_pb2.INTERNAL, "Internal error occurred."
     try:
-        response = work() or empty_pb2.Empty()
+        response = work()
     except RefusedError as error:
         operation.error.code = code_pb2.Code.Value(error.status)
         operation.error.message = error.message
-    except BaseException:
-        operation.error.code, operation.error.message = code_pb2.INTERNAL, "Internal error occurred."
-        raise
     else:
-        operation.response.Pack(plain_message(response))
+        operation.response.Pack(empty_pb2.Empty() if response is None else plain_message(response))
     finally:
         operation.done = True

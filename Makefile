@@ -177,7 +177,7 @@ predict: $(SETUP) ## classify an image: make predict IMAGE=photo.jpg
 ##@ On Google Cloud
 .PHONY: doctor push
 doctor: $(SETUP) ## check what could keep a stage from running, here and in the project
-	@$(PY) -m vertex doctor --root $(ROOT) --dataset $(NAME) --model $(MODEL) $(if $(filter-out GPU=all,$(call given,GPU)),--gpu $(GPU)) $(ARGS)
+	@$(PY) -m vertex doctor --root $(ROOT) --dataset $(NAME) --model $(MODEL) $(if $(filter-out GPU=all,$(call given,GPU)),--gpu $(GPU)) $(if $(WORKERS),--workers $(WORKERS)) $(ARGS)
 push: $(SETUP) ## build MODEL's images and the chain's, tag them with the commit, and push them
 	@$(PY) -m vertex push --model $(MODEL) $(ARGS)
 
@@ -189,7 +189,7 @@ notebooks: $(SETUP) ## run the notebooks over DATASET and RUN_ID: reports/notebo
 	@$(PY) -m tools.notebooks --root $(ROOT) --dataset $(NAME) --run-id $(RUN_ID) $(if $(IMAGE),--photo "$(IMAGE)") $(ARGS)
 
 ##@ Working on Chrysalis
-.PHONY: setup lint test test-containers lock help
+.PHONY: setup lint test test-containers rehearse lock help
 setup: $(SETUP) ## the host's environment in .venv, with pipenv
 
 $(SETUP): Pipfile.lock
@@ -212,6 +212,9 @@ test: $(SETUP) ## every test that needs no container engine and no GPU
 
 test-containers: $(SETUP) ## build every image and run the chain in them
 	@.venv/bin/pytest -m containers $(ARGS)
+
+rehearse: $(SETUP) ## the cloud's commands against a loopback Vertex AI that runs their images: reports/rehearsal
+	@PYTHONPATH=src:. .venv/bin/python -m rehearsal $(ARGS)
 
 # What we are measured against: environments of their own, benchmarks/peers/.venv and benchmarks/serving_peers/.venv.
 PEERS := benchmarks/peers/.venv/.synced

@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from contracts.errors import StageError
 from rehearsal.network import ROOT
 
 KEPT: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "DOCKER_HOST")
@@ -27,7 +28,7 @@ def checkout(settings: Mapping[str, str]) -> Iterator[Path]:
         yield folder
 
 
-class CommandError(RuntimeError):
+class CommandError(StageError):
     """A command ended otherwise than it should have."""
 
 

@@ -4,11 +4,12 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from contracts.errors import StageError
 from rehearsal.vertex_ai import Recorded
 from rehearsal.vertex_ai.recording import masked_document
 
 
-class RequestsDifferError(AssertionError):
+class RequestsDifferError(StageError):
     """A dry run printed something else than what was sent."""
 
 

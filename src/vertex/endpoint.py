@@ -76,6 +76,8 @@ class OpenEndpoint:
 
     def __init__(self, client: "EndpointServiceClient", changes: Changes, endpoint: "Endpoint") -> None:
         """Take an endpoint as it is known; with a dry run one that isn't there yet, too."""
+        # The service tells its project by a number.
+        endpoint.name = f"{changes.settings.parent}/endpoints/{endpoint.name.rpartition('/')[2]}"
         self._client, self._changes, self.endpoint = client, changes, endpoint
 
     @classmethod

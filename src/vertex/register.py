@@ -79,7 +79,7 @@ def register(
         if served.mark in version.version_description:
             log("registered already", model=name, version=version.version_id, bundle=served.uri)
             _give_aliases(client, changes, version, aliases)
-            return _version(version)
+            return _version(version, changes.settings)
     return _upload(client, changes, served, name, aliases, versions)
 
 
@@ -103,7 +103,7 @@ def find_version(model: str, settings: Settings) -> Version:
                 f"no model {model} in {settings.parent}: expected --model gs://bucket/…, or one that "
                 "python -m vertex register has registered, as in chrysalis-digits@2"
             ) from error
-    return _version(found)
+    return _version(found, settings)
 
 
 def _versions(client: "ModelServiceClient", name: str) -> "list[Model]":
@@ -116,9 +116,11 @@ def _versions(client: "ModelServiceClient", name: str) -> "list[Model]":
             return []
 
 
-def _version(model: "Model") -> Version:
+def _version(model: "Model", settings: Settings) -> Version:
+    # The service tells its project by a number.
+    model_id = model.name.rpartition("/")[2].partition("@")[0]
     return Version(
-        model.name.partition("@")[0],
+        f"{settings.parent}/models/{model_id}",
         model.version_id,
         model.container_spec.image_uri,
         model.labels.get("dataset", ""),
@@ -142,11 +144,9 @@ def _upload(
         in_path=("parent",),
     )
     newest = max((int(version.version_id) for version in versions), default=0)
-    model, number = (
-        (answer.model, answer.model_version_id) if answer else (f"{parent}/models/{name}", str(newest + 1))
-    )
+    number = answer.model_version_id if answer else str(newest + 1)
     log("would be registered" if changes.dry_run else "registered", model=name, version=number)
-    return Version(model.partition("@")[0], number, served.image, served.bundle.dataset)
+    return Version(f"{parent}/models/{name}", number, served.image, served.bundle.dataset)
 
 
 def _give_aliases(

@@ -1,0 +1,232 @@
+"""A model takes over an endpoint: at once or as a canary; killed anywhere and run again, it ends the same."""
+
+from contextlib import suppress
+
+import pytest
+
+from rehearsal.vertex_ai import JobFailedError
+from vertex import changes, operations
+
+
+@pytest.fixture
+def changing(vertex_ai):
+    """The requests since the last look that change something."""
+    seen = 0
+
+    def look():
+        nonlocal seen
+        new = [request for request in vertex_ai.requests[seen:] if request.method != "GET"]
+        seen = len(vertex_ai.requests)
+        return new
+
+    return look
+
+
+@pytest.fixture
+def served(vertex_ai, vertex):
+    """By display name, who gets how many percent of an endpoint's requests; those without any, too."""
+
+    def look():
+        (endpoint,) = vertex_ai._endpoints.endpoints.items.values()
+        return {
+            model.display_name: endpoint.traffic_split.get(model.id, 0) for model in endpoint.deployed_models
+        }
+
+    return look
+
+
+def test_a_first_deployment(vertex, vertex_ai, blessed, changing, served, readable, snapshot):
+    arguments = ("deploy", "--model", blessed("a"), "--max-replicas", "3", "--alias", "champion")
+    shown = vertex(*arguments, "--dry-run")
+    assert changing() == []
+    assert vertex(*arguments).code == 0
+    sent = changing()
+    assert [request.body for request in sent] == shown.bodies
+    assert [readable(request) for request in sent] == snapshot
+    assert served() == {"chrysalis-digits-1": 100}
+
+
+def test_again_nothing_changes(vertex, vertex_ai, blessed, changing):
+    vertex("deploy", "--model", blessed("a"))
+    changing()
+    again = vertex("deploy", "--model", blessed("a"))
+    assert again.code == 0
+    assert [event["event"] for event in again.events] == ["registered already", "deployed already"]
+    assert changing() == []
+
+
+def test_another_bundle_replaces_the_first_once_it_is_up(
+    vertex, vertex_ai, blessed, changing, served, readable, snapshot
+):
+    vertex("deploy", "--model", blessed("a"))
+    changing()
+    shown = vertex("deploy", "--model", blessed("b"), "--dry-run")
+    assert vertex("deploy", "--model", blessed("b")).code == 0
+    sent = changing()
+    assert [request.body for request in sent] == shown.bodies
+    assert [readable(request) for request in sent[1:]] == snapshot
+    assert served() == {"chrysalis-digits-2": 100}
+
+
+def test_a_canary_is_promoted(vertex, vertex_ai, blessed, changing, served, readable, snapshot):
+    vertex("deploy", "--model", blessed("a"))
+    assert vertex("deploy", "--model", blessed("b"), "--canary", "10").code == 0
+    assert served() == {"chrysalis-digits-1": 90, "chrysalis-digits-2": 10}
+    assert vertex("deploy", "--model", blessed("b"), "--canary", "25").code == 0
+    assert served() == {"chrysalis-digits-1": 75, "chrysalis-digits-2": 25}
+    other = vertex("deploy", "--model", blessed("c"), "--canary", "10")
+    assert other.code == 2
+    assert "chrysalis-digits has a canary, chrysalis-digits-2" in other.err
+    changing()
+    shown = vertex("promote", "--dry-run")
+    assert vertex("promote").code == 0
+    sent = changing()
+    assert [request.body for request in sent] == shown.bodies
+    assert [readable(request) for request in sent] == snapshot
+    assert served() == {"chrysalis-digits-2": 100}
+    assert vertex("promote").code == 0
+    assert changing() == []
+
+
+def test_a_canary_is_rolled_back(vertex, vertex_ai, blessed, changing, served, readable, snapshot):
+    vertex("deploy", "--model", blessed("a"))
+    vertex("deploy", "--model", blessed("b"), "--canary", "10")
+    changing()
+    assert vertex("rollback").code == 0
+    assert [readable(request) for request in changing()] == snapshot
+    assert served() == {"chrysalis-digits-1": 100}
+    again = vertex("rollback")
+    assert again.code == 2
+    assert "only chrysalis-digits-1 is deployed" in again.err
+
+
+def test_an_earlier_version_comes_back(vertex, vertex_ai, blessed, served):
+    for name in "ab":
+        vertex("deploy", "--model", blessed(name))
+    assert vertex("deploy", "--model", "chrysalis-digits@1").code == 0
+    assert served() == {"chrysalis-digits-1": 100}
+
+
+def test_other_machines_are_another_deployment(vertex, vertex_ai, blessed, served):
+    vertex("deploy", "--model", blessed("a"))
+    assert vertex("deploy", "--model", blessed("a"), "--machine-type", "n1-standard-4").code == 0
+    assert served() == {"chrysalis-digits-1": 100}
+
+
+def test_gpus_get_their_image(vertex, vertex_ai, blessed, changing):
+    vertex("deploy", "--model", blessed("a"), "--gpu", "1", "--accelerator", "NVIDIA_L4")
+    upload, _, deploy = changing()
+    assert upload.message.model.container_spec.image_uri.endswith("/serving-cuda:latest")
+    assert deploy.message.deployed_model.dedicated_resources.machine_spec.machine_type == "g2-standard-12"
+    done = vertex("deploy", "--model", "chrysalis-digits@1")
+    assert done.code == 2
+    assert "expected --gpu 1 or more, got --gpu 0" in done.err
+
+
+class KilledError(BaseException):
+    """As SIGKILL: nothing is tidied up, and what was begun goes on at the service."""
+
+
+@pytest.mark.parametrize("sent", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("before", "how", "shares"),
+    [
+        ([], [], {"chrysalis-digits-1": 100}),
+        (["a"], [], {"chrysalis-digits-2": 100}),
+        (["a"], ["--canary", "10"], {"chrysalis-digits-1": 90, "chrysalis-digits-2": 10}),
+    ],
+    ids=["first", "replace", "canary"],
+)
+def test_killed_after_any_request_and_run_again_it_converges(
+    vertex, vertex_ai, blessed, served, monkeypatch, before, how, shares, sent
+):
+    for name in before:
+        vertex("deploy", "--model", blessed(name))
+    left = sent
+
+    def wait(*arguments):
+        nonlocal left
+        left -= 1
+        if not left:
+            raise KilledError
+        return operations.wait(*arguments)
+
+    command = ("deploy", "--model", blessed("b"), *how)
+    with monkeypatch.context() as killing, suppress(KilledError):
+        killing.setattr(changes, "wait", wait)
+        vertex(*command)
+    assert vertex(*command).code == 0
+    assert served() == shares
+
+
+def test_a_container_that_doesnt_get_healthy_is_told_with_its_logs(vertex, vertex_ai, blessed, served):
+    vertex("deploy", "--model", blessed("a"))
+
+    def serve(deployment):
+        raise JobFailedError("Model server exited unexpectedly.")
+
+    vertex_ai.serve = serve
+    done = vertex("deploy", "--model", blessed("b"))
+    assert done.code == 1
+    last = done.err.splitlines()[-1]
+    assert (
+        "deploying chrysalis-digits-2 to chrysalis-digits: Model server exited unexpectedly. (logs: https"
+        in last
+    )
+    assert served() == {"chrysalis-digits-1": 100}
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "said"),
+    [
+        (429, "RESOURCE_EXHAUSTED", "The following quotas are exceeded"),
+        (403, "PERMISSION_DENIED", "The following quotas are exceeded"),
+    ],
+)
+def test_what_the_service_refuses_is_one_line(vertex, vertex_ai, blessed, code, status, said):
+    vertex("deploy", "--model", blessed("a"))
+    vertex_ai.refuse(
+        code, "The following quotas are exceeded: CustomModelServingCPUsPerProjectPerRegion", status
+    )
+    done = vertex("deploy", "--model", "chrysalis-digits@1", "--machine-type", "n1-standard-64")
+    assert done.code in (1, 2)
+    assert said in done.err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ["deploy", "--model", "nothing@7"],
+            "no model nothing@7 in projects/my-project/locations/europe-west4",
+        ),
+        (["deploy", "--model", "a/b"], "expected --model gs://bucket/…"),
+        (["deploy", "--model", "gs://my-bucket/models/digits/refused"], "the gate refused the bundle"),
+        (["deploy", "--model", "gs://my-bucket/models/digits/a", "--canary", "5"], "leave --canary out"),
+        (
+            ["deploy", "--model", "gs://my-bucket/models/digits/a", "--endpoint", "No."],
+            "expected --endpoint of",
+        ),
+        (
+            [
+                "deploy",
+                "--model",
+                "gs://my-bucket/models/digits/a",
+                "--min-replicas",
+                "3",
+                "--max-replicas",
+                "2",
+            ],
+            "expected --max-replicas of at least --min-replicas 3, got 2",
+        ),
+        (["promote", "--endpoint", "nothing"], "no endpoint nothing in projects/my-project"),
+        (["rollback"], "no endpoint chrysalis-digits in"),
+        (["predict", "a.png"], "no endpoint chrysalis-digits in"),
+    ],
+)
+def test_what_isnt_there_is_told(vertex, vertex_ai, blessed, unblessed, arguments, said):
+    blessed("a")
+    done = vertex(*arguments)
+    assert done.code == 2
+    assert said in done.err.splitlines()[-1]
+    assert "Traceback" not in done.err

@@ -1,7 +1,7 @@
 """Vertex AI on loopback: the REST routes that this project's commands use, for Google's own clients.
 
 Requests are read with Google's own message types and checked as the service checks them. What becomes of them
-is the caller's: `run(job)` does what a job's machines would, `serve(deployment)` what a deployed model's would.
+is the caller's: `run(job)` does what a job's machines would, `serve(deployment)` what those of a model would.
 """
 
 from rehearsal.vertex_ai.job import Job, JobFailedError, succeed

@@ -35,8 +35,8 @@ class VertexAI:
     Attributes:
         url: http://127.0.0.1:PORT.
         requests: all that came, in order, the refused ones too.
-        run: what a job does, in a thread of its own: returning is success, JobFailedError is failure. It may be
-            set anew at any time, for the jobs to come.
+        run: what a job does, in a thread of its own: returning is success, JobFailedError is failure. It may
+            be set anew at any time, for the jobs to come.
         serve: what a deployed model does: gives the address at which it listens.
         secrets: Secret Manager's, by name; a request with one's value in it is refused.
         outages: so many of the next requests are answered by 503.

@@ -9,6 +9,7 @@ import pytest
 from google.cloud.aiplatform_v1.types import CustomJob
 
 from contracts.console import exit_code
+from rehearsal.vertex_ai import Job, JobFailedError
 from vertex.__main__ import app
 
 ROOT = "gs://bucket/run"
@@ -26,10 +27,10 @@ def dry_run(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, ob
     return json.loads(printed)
 
 
-def start(service, *arguments: str) -> subprocess.Popen[str]:
+def start(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-W", "error", "-m", "vertex", "submit", *arguments],
-        env={**os.environ, "PYTHONPATH": "src", "CHRYSALIS_VERTEX_ENDPOINT": service.url},
+        env={**os.environ, "PYTHONPATH": "src"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -117,67 +118,79 @@ def test_gpus_spot_and_account_of_a_training_job(capsys):
     assert job.service_account == "trainer@my-project.iam.gserviceaccount.com"
 
 
-def test_submits_what_the_dry_run_printed_and_follows_it_to_its_end(job_service, capsys, monkeypatch):
+def test_submits_what_the_dry_run_printed_and_follows_it_to_its_end(
+    vertex_ai, capsys, monkeypatch, snapshot, readable
+):
     monkeypatch.setenv("WANDB_API_KEY", "a-secret-key")
-    job_service.states = ["JOB_STATE_PENDING", "JOB_STATE_RUNNING", "JOB_STATE_SUCCEEDED"]
+    vertex_ai.secrets["wandb"] = "a-secret-key"
     arguments = ["train", "--root", ROOT, "--gpu", "4", "--", "--epochs", "3"]
     promised = dry_run(capsys, *arguments)
-    process = start(job_service, *arguments)
+    process = start(*arguments)
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 0, stderr
 
-    assert job_service.asked[0] == ("POST", "/v1/projects/my-project/locations/europe-west4/customJobs")
-    sent = job_service.body
-    assert sent.pop("displayName").startswith("chrysalis-train-digits-2")
+    (created,) = (asked for asked in vertex_ai.requests if asked.path.endswith("/customJobs") and asked.body)
+    assert readable(created) == snapshot
+    assert created.body.pop("displayName").startswith("chrysalis-train-digits-2")
     promised.pop("displayName")
-    assert sent == promised
-    assert "a-secret-key" not in json.dumps(sent)
-    assert "Authorization" not in job_service.headers
-    submitted, *states = events(stderr)
-    assert submitted["console"].endswith("/locations/europe-west4/training/456?project=123")
-    assert [event["state"] for event in states] == ["PENDING", "RUNNING", "SUCCEEDED"]
+    assert created.body == promised
+    assert "authorization" not in created.headers
+    submitted = next(event for event in events(stderr) if event["event"] == "submitted")
+    assert "/locations/europe-west4/training/" in submitted["console"]
+    states = [event["state"] for event in events(stderr) if event["event"] == "job"]
+    assert states == ["PENDING", "RUNNING", "SUCCEEDED"]
 
 
-def test_a_failed_job_is_exit_1_with_its_own_message(job_service):
-    job_service.states = ["JOB_STATE_FAILED"]
-    job_service.error = "The replica workerpool0-0 exited with a non-zero status of 2."
-    process = start(job_service, "records", "--root", ROOT)
+def test_a_failed_job_is_exit_1_with_its_own_message(vertex_ai):
+    def fail(job: Job) -> None:
+        raise JobFailedError("The replica workerpool0-0 exited with a non-zero status of 2.")
+
+    vertex_ai.run = fail
+    process = start("records", "--root", ROOT)
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "FAILED: The replica workerpool0-0 exited" in stderr.splitlines()[-1]
 
 
-def test_a_refusal_is_one_line_and_no_traceback(job_service):
-    job_service.refusal = (403, "Permission 'aiplatform.customJobs.create' denied")
-    process = start(job_service, "process", "--root", ROOT)
+def test_a_refusal_is_one_line_and_no_traceback(vertex_ai):
+    vertex_ai.refuse(403, "Permission 'aiplatform.customJobs.create' denied")
+    process = start("process", "--root", ROOT)
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 2
     assert len(stderr.splitlines()) == 1
     assert "customJobs.create' denied" in stderr
 
 
-def test_interrupting_stops_watching_and_leaves_the_job(job_service):
-    job_service.states = ["JOB_STATE_RUNNING"]
-    process = start(job_service, "download", "--root", ROOT)
-    while not any(method == "GET" for method, _ in job_service.asked):
+def test_interrupting_stops_watching_and_leaves_the_job(vertex_ai):
+    def wait(job: Job) -> None:
+        job.log("waiting")
+        job.cancelled.wait()
+
+    vertex_ai.run = wait
+    process = start("download", "--root", ROOT)
+    while not any("/customJobs/" in asked.path for asked in vertex_ai.requests):
         assert process.poll() is None
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "the job goes on" in stderr.splitlines()[-1]
-    assert {method for method, _ in job_service.asked} == {"POST", "GET"}
+    assert not any(asked.path.endswith(":cancel") for asked in vertex_ai.requests)
 
 
-def test_watching_survives_a_service_that_is_away_for_a_moment(job_service, capsys):
-    job_service.outages = 2
-    assert run("download", "--root", ROOT, "--api-endpoint", job_service.url) == 0
-    assert events(capsys.readouterr().err)[-1]["state"] == "SUCCEEDED"
+def test_watching_survives_a_service_that_is_away_for_a_moment(vertex_ai, capsys):
+    def be_away(job: Job) -> None:
+        vertex_ai.outages = 2
+
+    vertex_ai.run = be_away
+    assert run("download", "--root", ROOT) == 0
+    states = [event for event in events(capsys.readouterr().err) if event["event"] == "job"]
+    assert states[-1]["state"] == "SUCCEEDED"
 
 
-def test_no_wait_returns_once_the_job_is_there(job_service, capsys):
-    assert run("download", "--root", ROOT, "--no-wait", "--api-endpoint", job_service.url) == 0
-    assert [method for method, _ in job_service.asked] == ["POST"]
+def test_no_wait_returns_once_the_job_is_there(vertex_ai, capsys):
+    assert run("download", "--root", ROOT, "--no-wait") == 0
+    assert not any("/customJobs/" in asked.path for asked in vertex_ai.requests)
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def secret(name: str) -> str | None:
     if path := os.environ.get(f"{name}_FILE"):
         return _of_file(name, path)
     if version := os.environ.get(f"{name}_SECRET"):
-        return _of_manager(f"{name}_SECRET", version)
+        return secret_version(version, f"{name}_SECRET")
     return None
 
 
@@ -58,7 +58,17 @@ def _of_file(name: str, path: str) -> str | None:
         ) from None
 
 
-def _of_manager(variable: str, version: str) -> str | None:
+def secret_version(version: str, variable: str) -> str | None:
+    """Read a version of a secret from Secret Manager; None: it is empty.
+
+    Args:
+        version: `projects/P/secrets/S/versions/V`; without the last two parts, the latest.
+        variable: what named it, for the messages.
+
+    Raises:
+        InputError: it can't be read with this process' account, or there is none of that name.
+        StageError: Secret Manager doesn't answer.
+    """
     found = _VERSION.fullmatch(version)
     if found is None:
         raise InputError(

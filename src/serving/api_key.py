@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from contracts.errors import InputError
 from serving.errors import UnauthorizedError
-from serving.settings import Settings
+from serving.settings import Settings, variable
 
 OPEN: Final = frozenset({"/healthz", "/readyz", "/v2/health/live", "/v2/health/ready", "/openapi.json"})
 """Probes bring no key, and the API's description is no secret; beside these Vertex AI's health route, what
@@ -33,15 +33,20 @@ def require_key(routes: Iterable[Route], settings: Settings) -> list[Route]:
 
 
 def read_key(settings: Settings) -> bytes | None:
-    """The key, of the settings or of the file that they name.
+    """The key, of the settings, or of the file or the secret that they name.
 
     Raises:
-        InputError: the file can't be read, or the key is empty.
+        InputError: the file or the secret can't be read, or the key is empty.
+        StageError: Secret Manager doesn't answer.
     """
     if settings.api_key is not None:
         key = settings.api_key.get_secret_value().encode("utf-8", "surrogateescape")  # as the environment is
     elif settings.api_key_file is not None:
         key = _read_file(settings.api_key_file)
+    elif settings.api_key_secret is not None:
+        from contracts.secrets import secret_version  # only then: every server starts with this module
+
+        key = (secret_version(settings.api_key_secret, variable("api_key_secret")) or "").encode()
     else:
         return None
     key = key.strip()  # as a header's value is

@@ -71,6 +71,24 @@ def test_a_key_may_be_mounted(tmp_path):
     assert read_key(Settings(model="x")) is None
 
 
+def test_a_key_may_lie_in_secret_manager(loopback, monkeypatch):
+    answer = b'{"payload": {"data": "c2VjcmV0Cg=="}}'
+    version = "projects/p/secrets/serving/versions/2"
+    asked = []
+
+    def access(request, _body):
+        asked.append(request.path)
+        return 200, {}, answer
+
+    monkeypatch.setenv("CHRYSALIS_SECRETS_ENDPOINT", loopback(access))
+    settings = Settings.from_environment({"CHRYSALIS_MODEL": "x", "CHRYSALIS_API_KEY_SECRET": version})
+    assert read_key(settings) == b"secret"
+    assert asked == [f"/v1/{version}:access"]
+    answer = b'{"payload": {}}'
+    with pytest.raises(InputError, match="the API key is empty"):
+        read_key(settings)
+
+
 @pytest.mark.parametrize("content", [None, " \n"])
 def test_a_key_that_is_missing_is_an_error(tmp_path, content):
     if content:

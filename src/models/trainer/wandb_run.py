@@ -78,6 +78,8 @@ def start(
         return None
     os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # it would call home even offline
     os.environ.setdefault("WANDB_SILENT", "true")
+    if study := vertex_environment.trial() and name.rpartition("-")[0]:
+        os.environ.setdefault("WANDB_RUN_GROUP", study)
     folder.mkdir(parents=True, exist_ok=True)
     attempts: list[Literal["online", "offline"]] = ["online", "offline"] if mode == "online" else ["offline"]
     for attempt in attempts:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import requests
 
-from serving.remote import Remote
+from serving.remote import OF_AN_IMAGE, Remote
 from vertex.client import connect, explained
 from vertex.settings import Settings
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from google.cloud.aiplatform_v1.types import Endpoint
 
 TIMEOUT_S: Final = 60.0
+_OF_A_REQUEST: Final = (requests.codes.bad_request, *OF_AN_IMAGE)
+"""The statuses by which Vertex AI may tell that the container refused a request's content."""
 
 
 class DeployedModel(Remote):
@@ -53,7 +55,7 @@ class DeployedModel(Remote):
         with explained(f"asking {self.name}"):
             try:
                 answer = self._client.predict(message, timeout=TIMEOUT_S)
-            except exceptions.ClientError as error:
+            except exceptions.GoogleAPICallError as error:
                 said = _of_the_server(error)
                 if said is None:
                     raise
@@ -64,8 +66,10 @@ class DeployedModel(Remote):
 def _of_the_server(error: Any) -> dict[str, str] | None:
     """What our server said of an image, which Vertex AI hands on within its own message."""
     found = re.search(r'\{"error": ?".*"\}', error.message, re.DOTALL)
+    if error.code not in _OF_A_REQUEST or found is None:
+        return None
     try:
-        said = json.loads(found[0]) if found else None
+        said: dict[str, str] = json.loads(found[0])
     except ValueError:
         return None
-    return said if isinstance(said, dict) else None
+    return said

@@ -74,6 +74,17 @@ def blessed(models: str) -> Callable[[str], str]:
 
 
 @pytest.fixture
+def judged() -> Callable[[str], None]:
+    """Bless the bundle of a URI."""
+
+    def judge(uri: str) -> None:
+        document = ModelBundle.read(uri)
+        document.model_copy(update={"gate": verdict(blessed=True)}).write(uri)
+
+    return judge
+
+
+@pytest.fixture
 def unblessed(models: str) -> None:
     """Put bundles there that mayn't be served: `unjudged` and `refused`."""
     bundle("unjudged", None).write(f"{models}/unjudged")

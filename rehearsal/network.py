@@ -5,57 +5,67 @@ containers, networks and volumes, is removed by the next one.
 """
 
 import os
-import socket
-import socketserver
-import threading
+import time
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import docker
-from docker.errors import NotFound
+import requests
+from docker.errors import APIError
+
+from contracts.errors import StageError
+from rehearsal.relay import relayed
 
 LABEL: Final = "chrysalis.rehearsal"
 EMULATOR: Final = "chrysalis/emulator"
-HARDENED: Final = {"cap_drop": ["ALL"], "security_opt": ["no-new-privileges:true"]}
+HARDENED: Final[dict[str, Any]] = {"cap_drop": ["ALL"], "security_opt": ["no-new-privileges:true"]}
 ROOT: Final = Path(__file__).parents[1]
 
 _STORAGE_PORT: Final = 9023
-_CHUNK: Final = 65_536
+_START_SECONDS: Final = 60
 
 
-@dataclass(frozen=True)
+@dataclass
 class Network:
     """A running network and where its bucket is."""
 
     engine: docker.DockerClient
     name: str
-    volume: str
-    """Holds the buckets' files, each at BUCKET/object: mounted at /gcs, it is what Vertex mounts there."""
-    bucket: str
-    storage: str
-    """The emulator's address for containers."""
-    storage_here: str
-    """The same for this machine."""
+    """Also of the volume with the buckets' files, each at BUCKET/object: what Vertex AI mounts at /gcs."""
     labels: dict[str, str]
+    storage: str = f"http://storage:{_STORAGE_PORT}"
+    """The bucket's emulator's address for containers."""
+    storage_here: str = ""
+    """The same for this machine."""
 
-    @contextmanager
-    def reachable(self, url: str) -> Iterator[str]:
+    def reachable(self, url: str) -> AbstractContextManager[str]:
         """Make a server on this machine's loopback reachable for the containers; its address for them."""
         gateway = self.engine.networks.get(self.name).attrs["IPAM"]["Config"][0]["Gateway"]
-        parts = urlsplit(url)
-        with _Relay((gateway, 0), (str(parts.hostname), parts.port or 80)) as relay:
-            thread = threading.Thread(target=relay.serve_forever, kwargs={"poll_interval": 0.1})
-            thread.start()
-            try:
-                yield f"http://{gateway}:{relay.server_address[1]}"
-            finally:
-                relay.shutdown()
-                thread.join()
+        return relayed(url, gateway)
+
+    def start(self, image: str, host: str = "", **options: Any) -> Any:
+        """Start a container in the network: `host` is its name there, `options` are the engine's.
+
+        Raises:
+            docker.errors.ImageNotFound: the engine hasn't got the image; nothing is pulled.
+        """
+        aliases = [host] if host else []
+        container = self.engine.containers.create(
+            image,
+            name=f"{self.name}-{uuid.uuid4().hex[:6]}",
+            hostname=host or None,
+            labels=self.labels,
+            network=self.name,
+            networking_config={self.name: self.engine.api.create_endpoint_config(aliases=aliases)},
+            **HARDENED,
+            **options,
+        )
+        container.start()
+        return container
 
 
 @contextmanager
@@ -65,40 +75,36 @@ def network(bucket: str) -> Iterator[Network]:
         engine = docker.from_env(timeout=600)
         stack.callback(engine.close)
         sweep(engine)
-        labels = {LABEL: str(os.getpid())}
         name = f"chrysalis-rehearsal-{uuid.uuid4().hex[:8]}"
+        labels = {LABEL: str(os.getpid()), f"{LABEL}.name": name}
         stack.callback(remove, engine, name)
-        engine.volumes.create(name, labels={**labels, f"{LABEL}.name": name})
-        engine.networks.create(name, driver="bridge", labels={**labels, f"{LABEL}.name": name})
-        labels[f"{LABEL}.name"] = name
-        storage = engine.containers.run(
+        engine.volumes.create(name, labels=labels)
+        engine.networks.create(name, driver="bridge", labels=labels)
+        made = Network(engine, name, labels)
+        storage = made.start(
             EMULATOR,
-            ["--default-bucket", bucket],
-            detach=True,
-            name=f"{name}-storage",
-            hostname="storage",
-            labels=labels,
-            network=name,
-            networking_config={name: engine.api.create_endpoint_config(aliases=["storage"])},
+            host="storage",
+            command=["--default-bucket", bucket],
             ports={f"{_STORAGE_PORT}/tcp": ("127.0.0.1", None)},
             volumes=[f"{name}:/storage"],
-            **HARDENED,
         )
-        yield Network(
-            engine=engine,
-            name=name,
-            volume=name,
-            bucket=bucket,
-            storage=f"http://storage:{_STORAGE_PORT}",
-            storage_here=published(storage, _STORAGE_PORT),
-            labels=labels,
-        )
+        made.storage_here = published(storage, _STORAGE_PORT)
+        _await(made.storage_here)
+        yield made
 
 
 def published(container: Any, port: int) -> str:
     """Where a container's port is on this machine."""
     container.reload()
     return f"http://127.0.0.1:{container.ports[f'{port}/tcp'][0]['HostPort']}"
+
+
+def answers(url: str) -> bool:
+    """Whether a server answers with 200."""
+    try:
+        return bool(requests.get(url, timeout=5).status_code == requests.codes.ok)
+    except requests.RequestException:
+        return False
 
 
 def sweep(engine: docker.DockerClient) -> None:
@@ -111,14 +117,14 @@ def sweep(engine: docker.DockerClient) -> None:
 
 def remove(engine: docker.DockerClient, name: str) -> None:
     """Remove everything of the network called `name`; what is gone already is no error."""
-    ours = {"label": f"{LABEL}.name={name}"}
+    ours: dict[str, Any] = {"label": f"{LABEL}.name={name}"}
     for container in engine.containers.list(all=True, filters=ours, ignore_removed=True):
         _gone(container.remove, force=True)
     for thing in _folders(engine, ours):
         _gone(thing.remove)
 
 
-def _folders(engine: docker.DockerClient, filters: dict[str, str]) -> Iterable[Any]:
+def _folders(engine: docker.DockerClient, filters: dict[str, Any]) -> Iterable[Any]:
     return [*engine.networks.list(filters=filters), *engine.volumes.list(filters=filters)]
 
 
@@ -130,40 +136,18 @@ def _labels(thing: Any) -> dict[str, str]:
 def _gone(remove: Any, **options: bool) -> None:
     try:
         remove(**options)
-    except NotFound:
-        return
+    except APIError as error:
+        if error.status_code not in (requests.codes.not_found, requests.codes.conflict):  # it is going
+            raise
+
+
+def _await(url: str) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while not answers(url):
+        if time.monotonic() > deadline:
+            raise StageError(f"the emulated bucket doesn't answer within {_START_SECONDS} s")
+        time.sleep(0.1)
 
 
 def _alive(process: int) -> bool:
     return Path(f"/proc/{process}").exists()
-
-
-class _Relay(socketserver.ThreadingTCPServer):
-    """Hands every connection on to a server that only listens on loopback."""
-
-    allow_reuse_address = True
-    daemon_threads = True
-
-    def __init__(self, here: tuple[str, int], there: tuple[str, int]) -> None:
-        self.there = there
-        super().__init__(here, _Connection)
-
-
-class _Connection(socketserver.BaseRequestHandler):
-    server: _Relay
-
-    def handle(self) -> None:
-        with socket.create_connection(self.server.there) as onward:
-            back = threading.Thread(target=_pump, args=(onward, self.request), daemon=True)
-            back.start()
-            _pump(self.request, onward)
-            back.join()
-
-
-def _pump(source: socket.socket, target: socket.socket) -> None:
-    try:
-        while data := source.recv(_CHUNK):
-            target.sendall(data)
-        target.shutdown(socket.SHUT_WR)
-    except OSError:
-        target.close()  # one side is gone, so the other has nobody to talk to

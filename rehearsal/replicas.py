@@ -9,13 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from rehearsal import metrics
+
 if TYPE_CHECKING:
     from google.cloud.aiplatform_v1 import types
 
     from rehearsal.vertex_ai import Job
-
-METRICS: Final = "/var/hypertune/output.metrics"
-"""Where a trial's metrics are looked for."""
 
 _PORT: Final = 2222
 _TASKS: Final = ("chief", "worker", "ps", "evaluator")
@@ -61,7 +60,7 @@ def environment(job: "Job", mine: Replica, everyone: Sequence[Replica]) -> dict[
         "CLOUD_ML_PROJECT_ID": project,
         "CLOUD_ML_REGION": region,
         **_folders(job),
-        **({"CLOUD_ML_TRIAL_ID": job.trial, "CLOUD_ML_HP_METRIC_FILE": METRICS} if job.trial else {}),
+        **({"CLOUD_ML_TRIAL_ID": job.trial, "CLOUD_ML_HP_METRIC_FILE": metrics.FILE} if job.trial else {}),
         "CLUSTER_SPEC": json.dumps(_cluster_spec(job, mine, everyone)),
         **({"TF_CONFIG": json.dumps(_tf_config(job, mine, everyone))} if len(everyone) > 1 else {}),
     }

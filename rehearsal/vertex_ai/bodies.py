@@ -7,7 +7,6 @@ import json
 from typing import Any
 
 from google.protobuf import json_format
-from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from rehearsal.vertex_ai.errors import invalid
@@ -65,10 +64,10 @@ def _check_enums(message: Message) -> None:
         if field.message_type and field.message_type.GetOptions().map_entry:
             continue  # the service's maps hold text and numbers
         values = [value] if not field.is_repeated else value
-        if field.type == FieldDescriptor.TYPE_ENUM:
+        if field.enum_type:
             for number in values:
                 if number not in field.enum_type.values_by_number:
                     raise invalid(f"Invalid value at '{field.name}' ({field.enum_type.full_name}), {number}")
-        elif field.type == FieldDescriptor.TYPE_MESSAGE:
+        elif field.message_type:
             for inner in values:
                 _check_enums(inner)

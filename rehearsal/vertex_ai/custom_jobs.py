@@ -98,7 +98,7 @@ def finish(progress: Progress, message: Any, state: str, text: str) -> None:
 def cancel(progress: Progress, name: str, cancelled: threading.Event) -> None:
     """Pass a wish to stop on; a job that has ended can't."""
     if progress.last in ENDED:
-        raise not_now(f"{name} is in state JOB_STATE_{progress.last} and can not be cancelled.")
+        raise not_now(f'The job "{name}" is in state JOB_STATE_{progress.last} and cannot be canceled.')
     progress.add("CANCELLING")
     cancelled.set()
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from operator import eq, ge, gt, le, lt
 from typing import Any, Final
 
 from rehearsal.vertex_ai.errors import invalid
@@ -17,6 +18,8 @@ Matcher = Callable[[Mapping[str, Any]], bool]
 SEVERITIES: Final = (
     "DEFAULT", "DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL", "ALERT", "EMERGENCY",
 )  # fmt: skip
+
+COMPARISONS: Final = {"=": eq, ">": gt, "<": lt, ">=": ge, "<=": le}
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<operator>>=|<=|!=|=~|[=<>:])|(?P<bracket>[()])|(?P<word>(?:\"(?:\\.|[^\"\\])*\"|[^\s()=<>!:\"])+))"
@@ -98,7 +101,7 @@ class _Parser:
 
     def comparison(self) -> Matcher:
         path, operator, value = self.take(), self.take(), self.take()
-        if operator not in ("=", "!=", ">", "<", ">=", "<=", ":", "=~") or value in "()":
+        if operator not in ("!=", ":", "=~", *COMPARISONS) or value in "()":
             raise self.unreadable()
         wanted = re.sub(r"\\(.)", r"\1", value[1:-1]) if value.startswith('"') else value
         steps = [quoted or plain for quoted, plain in _STEP.findall(path)]
@@ -123,13 +126,7 @@ def _compare(found: Any, operator: str, wanted: str) -> bool:
     left, right = _ordered(found), _ordered(wanted)
     if type(left) is not type(right):
         left, right = str(found), wanted
-    return {
-        "=": left == right,
-        ">": left > right,
-        "<": left < right,
-        ">=": left >= right,
-        "<=": left <= right,
-    }[operator]
+    return bool(COMPARISONS[operator](left, right))
 
 
 def _ordered(value: Any) -> Any:

@@ -1,6 +1,5 @@
 """Cloud Logging's entries:list, for what jobs write."""
 
-import json
 import threading
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -23,7 +22,7 @@ class Logs:
         self._lock = threading.Lock()
 
     def write(self, number: str, message: str, *, severity: str, replica: str, trial: str | None) -> None:
-        """Add a line as the service's agent does: a JSON object becomes the payload's fields."""
+        """Add a line as the service's agent does: JSON stays text (python-aiplatform#629)."""
         if severity not in SEVERITIES:
             raise ValueError(f"expected a severity of {', '.join(SEVERITIES)}; got {severity!r}")
         labels = {"ml.googleapis.com/job_id/log_area": "root", "ml.googleapis.com/trial_id": trial or ""}
@@ -39,11 +38,7 @@ class Logs:
                         "labels": {"job_id": number, "task_name": replica, "project_id": self.project},
                     },
                     "labels": labels,
-                    "jsonPayload": {
-                        **_fields(message),
-                        "levelname": severity,
-                        "attrs": {"tag": replica},
-                    },
+                    "jsonPayload": {"message": message, "levelname": severity, "attrs": {"tag": replica}},
                     "severity": severity,
                     "timestamp": time,
                     "receiveTimestamp": time,
@@ -67,11 +62,3 @@ class Logs:
         if first + size < len(found):
             answer["nextPageToken"] = str(first + size)
         return answer
-
-
-def _fields(message: str) -> dict[str, Any]:
-    try:
-        fields = json.loads(message)
-    except ValueError:
-        fields = None
-    return fields if isinstance(fields, dict) else {"message": message}

@@ -127,7 +127,7 @@ class Tuning:
 
     def _last_reason(self) -> str:
         reasons = [trial.infeasible_reason for _, trial in self.trials if trial.infeasible_reason]
-        return reasons[-1]
+        return str(reasons[-1])
 
 
 class TuningJobs:

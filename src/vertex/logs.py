@@ -4,6 +4,7 @@ The stages write JSON lines (`contracts.console`); here they are sentences again
 where it isn't possible, one warning says so, and the job is followed all the same.
 """
 
+import json
 import re
 import sys
 import time
@@ -138,8 +139,20 @@ def sentence(payload: Any) -> str:
         if "event" in fields:
             return _event(fields)
         payload = fields.get("message", fields)
+    event = _json_object(payload)
+    if "event" in event:
+        return _event(event)
     text = _COLOURS.sub("", str(payload).rstrip())
     return "".join(character for character in text if character.isprintable() or character in "\n\t")
+
+
+def _json_object(text: Any) -> dict[str, Any]:
+    """A line that is a JSON object: the service's agent leaves it as text."""
+    try:
+        fields = json.loads(text)
+    except (TypeError, ValueError):
+        fields = None
+    return fields if isinstance(fields, dict) else {}
 
 
 def _event(fields: Mapping[str, Any]) -> str:

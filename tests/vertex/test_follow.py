@@ -84,6 +84,7 @@ def test_on_a_terminal_each_hosts_lines_begin_with_its_name(vertex_ai):
         ({"message": "text", "levelname": "INFO", "attrs": {"tag": "workerpool0-0"}}, "text"),
         ({"event": "done", "files": 3, "attrs": {}}, "done  files=3"),
         ({"event": "done"}, "done"),
+        ({"message": '{"event": "done", "files": 3}', "levelname": "INFO"}, "done  files=3"),
         ({"other": 1}, "{'other': 1}"),
         ("bell\x07 and\x1b[2K more", "bell and more"),
         (None, "None"),

@@ -182,11 +182,13 @@ push: $(SETUP) ## build MODEL's images and the chain's, tag them with the commit
 	@$(PY) -m vertex push --model $(MODEL) $(ARGS)
 
 ##@ Looking
-.PHONY: report notebooks
+.PHONY: report notebooks scale
 report: $(SETUP) ## collect every report under ROOT on one page: reports/index.html
 	@$(PY) -m tools.report --root $(ROOT) --output reports $(ARGS)
 notebooks: $(SETUP) ## run the notebooks over DATASET and RUN_ID: reports/notebooks
 	@$(PY) -m tools.notebooks --root $(ROOT) --dataset $(NAME) --run-id $(RUN_ID) $(if $(IMAGE),--photo "$(IMAGE)") $(ARGS)
+scale: $(SETUP) ## what 10 TB and 1,000 requests/s would take: docs/scale.md, or ARGS="--bytes 3TB"
+	@$(PY) -m tools.scale $(ARGS)
 
 ##@ Working on Chrysalis
 .PHONY: setup lint test test-containers rehearse lock help

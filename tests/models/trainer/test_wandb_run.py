@@ -5,6 +5,7 @@ The service is `tests/wandb_server.py` on loopback; wandb itself, its process an
 
 import base64
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -295,3 +296,27 @@ def test_a_service_that_goes_away_doesnt_hold_the_run_up(
         service.hanging.clear()
         tell("online", "begin 2", "result", "close")
         assert service.runs[RUN].steps() == [1, 2]
+
+
+def test_a_trial_on_vertex_has_its_key_from_secret_manager(
+    tell: Callable[..., tuple[str, str]],
+    service: Any,
+    loopback: Callable[..., str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    body = json.dumps({"payload": {"data": base64.b64encode(KEY.encode()).decode()}}).encode()
+    monkeypatch.setenv("CHRYSALIS_SECRETS_ENDPOINT", loopback(lambda _request, _body: (200, {}, body)))
+    monkeypatch.setenv("WANDB_API_KEY", "")
+    monkeypatch.setenv("WANDB_API_KEY_SECRET", "projects/p/secrets/wandb/versions/1")
+    monkeypatch.setenv("CLOUD_ML_TRIAL_ID", "1")
+    for job, verbs in {"11": ("begin 0", "epoch 1"), "12": ("begin 1", "epoch 2")}.items():
+        monkeypatch.setenv("CLOUD_ML_JOB_ID", job)
+        assert tell("online", *verbs, "close") == ("done online\n", "")
+    run = service.runs[RUN]
+    assert run.steps() == [1, 2]
+    # The job that went on with it.
+    assert (run.config["vertex_job"], run.config["vertex_trial"]) == ({"value": "12"}, {"value": "1"})
+    assert "Basic " + base64.b64encode(f"api:{KEY}".encode()).decode() in service.keys
+    for path in tmp_path.rglob("*"):
+        assert not path.is_file() or KEY.encode() not in path.read_bytes(), path

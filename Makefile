@@ -14,6 +14,8 @@
 #   IMAGE        a photo for predict, and for notebooks
 #   FLOORS       what the gate asks for, as --min-accuracy 0.9 --max-ece 0.05     [better than one class for all]
 #   VERTEX_ARGS  further options of the submission, such as --dry-run or --spot
+#   TARGET       where deploy puts a bundle: vertex, cloudrun, appengine, function or lambda
+#   DRY_RUN      1: deploy, promote and rollback only print what they would send or run
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -25,7 +27,7 @@ MAKEFLAGS += --no-print-directory
 $(foreach line,$(shell sed -nE '/^[A-Z][A-Z0-9_]*=[^"\x27`$$\#[:space:]]*$$/p' .env 2>/dev/null),$(eval export $(firstword $(subst =, ,$(line))) ?= $(patsubst $(firstword $(subst =, ,$(line)))=%,%,$(line))))
 
 DATASET ?= digits
-RUN ?= local
+RUN ?= $(if $(filter-out lambda,$(TARGET)),vertex,local)
 CLOUD_ROOT := $(if $(CHRYSALIS_BUCKET),gs://$(CHRYSALIS_BUCKET:gs://%=%))
 ROOT ?= $(if $(filter docker,$(RUN)),gs://chrysalis,$(or $(if $(filter-out local,$(RUN)),$(CLOUD_ROOT)),data))
 MODEL ?= vgg16
@@ -62,19 +64,20 @@ endif
 ifeq ($(wildcard src/models/$(MODEL)/train_multi_gpu.py),)
 $(error MODEL is "$(MODEL)"; it is one of $(patsubst src/models/%/,%,$(dir $(wildcard src/models/*/train_multi_gpu.py))))
 endif
-ifneq ($(filter evaluate predict,$(MAKECMDGOALS)),)
+ifneq ($(filter evaluate,$(MAKECMDGOALS)),)
 ifneq ($(RUN),local)
-$(error evaluate and predict run on the host: leave RUN out)
+$(error evaluate runs on the host: leave RUN out)
 endif
 endif
-ifneq ($(filter tune,$(MAKECMDGOALS)),)
+ifneq ($(filter tune predict,$(MAKECMDGOALS)),)
 ifeq ($(filter $(RUN),local vertex),)
-$(error RUN is "$(RUN)"; tune runs with local or vertex)
+$(error RUN is "$(RUN)"; tune and predict run with local or vertex)
 endif
 endif
+TARGETS := vertex cloudrun appengine function lambda
 ifneq ($(filter deploy,$(MAKECMDGOALS)),)
-ifneq ($(RUN),docker)
-$(error RUN is "$(RUN)"; deploy puts a container into service: RUN=docker)
+ifeq ($(filter $(or $(TARGET),$(RUN)),$(TARGETS) $(if $(TARGET),,docker)),)
+$(error $(if $(TARGET),TARGET is "$(TARGET)",RUN is "$(RUN)"); deploy puts a container into service: RUN=docker, or TARGET=$(subst $() ,|,$(TARGETS)))
 endif
 endif
 
@@ -155,7 +158,7 @@ gate-vertex: gate-local
 endif
 
 ##@ Using the model
-.PHONY: evaluate tune tune-local tune-vertex serve predict deploy
+.PHONY: evaluate tune tune-local tune-vertex serve predict predict-local deploy
 evaluate: $(SETUP) ## judge a bundle on a processed data set
 	@$(PY) -m models.trainer.evaluate --model $(MODEL_URI) --input $(PROCESSED) $(ARGS)
 tune: tune-$(RUN) ## search for the best options of a training, with RUN=local|vertex: models/<dataset>/<study>
@@ -170,16 +173,24 @@ SERVABLE = $(patsubst $(RUNS)/%,%,$(patsubst %/bundle.json,%,$(wildcard $(addpre
 serve-local: $(SETUP)
 	@$(if $(or $(findstring gs://,$(ROOT)),$(findstring --model,$(ARGS)),$(filter $(RUN_ID),$(SERVABLE))),,$(error $(MODEL_URI) is no finished run; $(if $(SERVABLE),$(RUNS) has $(SERVABLE): $(strip make serve $(call given,DATASET ROOT) RUN_ID=$(firstword $(SERVABLE))),$(RUNS) has none: make pipeline makes one)))
 	@$(PY) -m serving --model $(MODEL_URI) $(ARGS)
-deploy: deploy-$(RUN) ## put a blessed bundle into service: a container that stays, with RUN=docker
-predict: $(SETUP) ## classify an image: make predict IMAGE=photo.jpg
+deploy: deploy-$(or $(TARGET),$(RUN)) ## put a blessed bundle into service: RUN=docker, a container that stays; or a TARGET
+predict: predict-$(RUN) ## classify an image, with RUN=local|vertex: make predict IMAGE=photo.jpg
+predict-local: $(SETUP)
 	@$(PY) -m serving.predict --model $(MODEL_URI) $(ARGS) "$(or $(IMAGE),$(error IMAGE is empty: make predict IMAGE=photo.jpg))"
 
 ##@ On Google Cloud
-.PHONY: doctor push
+.PHONY: doctor push promote rollback predict-vertex $(TARGETS:%=deploy-%)
 doctor: $(SETUP) ## check what could keep a stage from running, here and in the project
 	@$(PY) -m vertex doctor --root $(ROOT) --dataset $(NAME) --model $(MODEL) $(if $(filter-out GPU=all,$(call given,GPU)),--gpu $(GPU)) $(if $(WORKERS),--workers $(WORKERS)) $(ARGS)
 push: $(SETUP) ## build MODEL's images and the chain's, tag them with the commit, and push them
 	@$(PY) -m vertex push --model $(MODEL) $(ARGS)
+# Also AWS: `python -m vertex deploy --help` says what each target takes.
+$(TARGETS:%=deploy-%): deploy-%: $(SETUP)
+	@$(PY) -m vertex deploy --target $* --model $(MODEL_URI) $(if $(DRY_RUN),--dry-run) $(VERTEX_ARGS)
+promote rollback: $(SETUP) ## after deploy with VERTEX_ARGS="--canary 10": the new one for all, or the old one back
+	@$(PY) -m vertex $@ --dataset $(NAME) $(if $(DRY_RUN),--dry-run) $(VERTEX_ARGS)
+predict-vertex: $(SETUP)
+	@$(PY) -m vertex predict --dataset $(NAME) $(ARGS) "$(or $(IMAGE),$(error IMAGE is empty: make predict RUN=vertex IMAGE=photo.jpg))"
 
 ##@ Looking
 .PHONY: report notebooks scale

@@ -1,6 +1,6 @@
 """Terraform's provider protocol, version 6, as much as `validate` and `test` with mocks ask for: the schemas.
 
-What it serves has the form of `terraform providers schema -json`. TF_REATTACH_PROVIDERS leads Terraform to it.
+Its schemas have the form of `terraform providers schema -json`. TF_REATTACH_PROVIDERS leads Terraform to it.
 """
 
 import json

@@ -57,6 +57,7 @@ def find(source: str, folder: Path) -> Origin:
     """
     if not source.strip():
         raise InputError("--source is empty: give a name of the catalogue, a path or an address")
+    source = storage.canonical(source)
     if _is_http(source):
         return _over_http(source)
     if storage.is_remote(source):

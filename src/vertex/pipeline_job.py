@@ -1,5 +1,6 @@
 """A run of the compiled pipeline on Vertex AI: the very message that the client sends, and following it."""
 
+import signal
 import time
 from collections.abc import Mapping
 from datetime import datetime
@@ -78,9 +79,10 @@ def run(job: "PipelineJob", settings: Settings, *, wait: bool) -> None:
         return
     try:
         _follow(client, job)
-    except (KeyboardInterrupt, Terminated):
+    except (KeyboardInterrupt, Terminated) as stop:
         log("no longer watching; the run goes on", console=console_link(job))
-        raise
+        number = signal.SIGINT if isinstance(stop, KeyboardInterrupt) else signal.SIGTERM
+        raise SystemExit(128 + number) from stop
 
 
 def console_link(job: "PipelineJob") -> str:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import zipfile
@@ -169,7 +170,7 @@ def test_the_compiled_steps_make_a_champion(bucket, tmp_path):
     assert Champion.read(f"{bucket}/models/tiny").bundle == "a"
 
 
-def test_a_run_is_submitted_and_followed(vertex_ai):
+def test_a_run_is_submitted_and_followed(vertex_ai, snapshot, readable):
     done = CliRunner().invoke(app, ["pipeline", "--root", ROOT, "--run", "--", "--epochs", "2"])
     assert done.exit_code == 0, done.exception
     told = [json.loads(line) for line in done.stderr.splitlines()]
@@ -182,7 +183,7 @@ def test_a_run_is_submitted_and_followed(vertex_ai):
     configuration = created.body["runtimeConfig"]
     assert configuration["gcsOutputDirectory"] == f"{ROOT}/tmp/pipelines"
     assert configuration["parameterValues"]["epochs"] == "2"
-    assert created.body["pipelineSpec"]["pipelineInfo"]["name"] == "chrysalis"
+    assert readable(created) == snapshot
 
 
 def test_a_dry_run_prints_what_would_be_sent(vertex_ai):
@@ -190,3 +191,50 @@ def test_a_dry_run_prints_what_would_be_sent(vertex_ai):
     [sent] = [request.body for request in vertex_ai.requests if request.method == "POST"]
     shown = json.loads(pipeline("--run", "--dry-run"))
     assert shown | {"displayName": ""} == sent | {"displayName": ""}
+
+
+@pytest.fixture
+def service(loopback, monkeypatch):
+    """A service that gives the run these fields at every look."""
+
+    def start(**seen):
+        def answer(request, body):
+            name = "projects/1/locations/europe-west4/pipelineJobs/run"
+            job = {"name": name, "displayName": "run"} | (seen if request.command == "GET" else {})
+            return 200, {"Content-Type": "application/json"}, json.dumps(job).encode()
+
+        monkeypatch.setenv("CHRYSALIS_VERTEX_ENDPOINT", loopback(answer))
+
+    return start
+
+
+def test_a_run_that_failed_says_which_step_and_why(service):
+    details = [{"taskName": "records", "state": "SUCCEEDED"}, {"taskName": "train", "state": "FAILED"}]
+    service(
+        state="PIPELINE_STATE_FAILED",
+        error={"code": 9, "message": "The DAG failed because some tasks failed: [train]"},
+        jobDetail={"taskDetails": details},
+    )
+    done = CliRunner().invoke(app, ["pipeline", "--root", ROOT, "--run"])
+    assert re.search(
+        r"pipeline run FAILED: The DAG failed .* \[train\] \(graph: https://", str(done.exception)
+    )
+    told = [json.loads(line) for line in done.stderr.splitlines()]
+    assert ("train", "FAILED") in {(line["event"], line.get("state")) for line in told}
+
+
+def test_an_interrupt_leaves_the_run_and_says_so(service):
+    service(state="PIPELINE_STATE_RUNNING")
+    with subprocess.Popen(
+        [sys.executable, "-m", "vertex", "pipeline", "--root", ROOT, "--run"],
+        env={**os.environ, "PYTHONPATH": "src"},
+        stderr=subprocess.PIPE,
+        text=True,
+        # Its parent may ignore SIGINT, as a shell's background job does.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as command:
+        assert any('"state": "RUNNING"' in line for line in command.stderr)
+        command.send_signal(signal.SIGINT)
+        [said] = command.stderr.read().splitlines()
+    assert command.returncode == 130
+    assert "no longer watching; the run goes on" in said

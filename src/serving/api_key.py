@@ -43,10 +43,12 @@ def read_key(settings: Settings) -> bytes | None:
         key = settings.api_key.get_secret_value().encode("utf-8", "surrogateescape")  # as the environment is
     elif settings.api_key_file is not None:
         key = _read_file(settings.api_key_file)
-    elif settings.api_key_secret is not None:
+    elif settings.api_key_secret_version is not None:
         from contracts.secrets import secret_version  # only then: every server starts with this module
 
-        key = (secret_version(settings.api_key_secret, variable("api_key_secret")) or "").encode()
+        key = (
+            secret_version(settings.api_key_secret_version, variable("api_key_secret_version")) or ""
+        ).encode()
     else:
         return None
     key = key.strip()  # as a header's value is

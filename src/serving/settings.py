@@ -73,10 +73,10 @@ class Settings(BaseModel):
         description="bucket that requests may name images in; the variable takes several, with commas",
     )
     api_key_file: Path | None = Field(default=None, description="that holds the key, as a mounted secret")
-    api_key_secret: str | None = Field(
+    api_key_secret_version: str | None = Field(
         default=None,
         min_length=1,
-        description="that is the key: projects/P/secrets/S/versions/V of Google Cloud's Secret Manager",
+        description="projects/P/secrets/S/versions/V of Google Cloud's Secret Manager, which holds the key",
     )
     api_key: SecretStr | None = Field(default=None, min_length=1, description="that requests must bring")
     max_body_bytes: PositiveInt = Field(

@@ -81,7 +81,9 @@ def test_a_key_may_lie_in_secret_manager(loopback, monkeypatch):
         return 200, {}, answer
 
     monkeypatch.setenv("CHRYSALIS_SECRETS_ENDPOINT", loopback(access))
-    settings = Settings.from_environment({"CHRYSALIS_MODEL": "x", "CHRYSALIS_API_KEY_SECRET": version})
+    settings = Settings.from_environment(
+        {"CHRYSALIS_MODEL": "x", "CHRYSALIS_API_KEY_SECRET_VERSION": version}
+    )
     assert read_key(settings) == b"secret"
     assert asked == [f"/v1/{version}:access"]
     answer = b'{"payload": {}}'

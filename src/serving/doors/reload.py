@@ -51,7 +51,7 @@ def require_right(request: Request, settings: Settings) -> None:
     Raises:
         ForbiddenError: it isn't for this client.
     """
-    if settings.api_key or settings.api_key_file or settings.api_key_secret:
+    if settings.api_key or settings.api_key_file or settings.api_key_secret_version:
         return
     local = request.client is None or _is_loopback(request.client.host)  # None: a Unix socket
     if local and "origin" in request.headers:

@@ -56,6 +56,12 @@ SETUP := .venv/.synced-$(ACCELERATOR)
 ifeq ($(filter $(RUN),local docker vertex $(if $(filter-out records,$(MAKECMDGOALS)),,dataflow)),)
 $(error RUN is "$(RUN)"; it is one of local, docker, vertex, and dataflow for records)
 endif
+TARGETS := vertex cloudrun appengine function lambda
+ifneq ($(filter deploy,$(MAKECMDGOALS)),)
+ifeq ($(filter $(or $(TARGET),$(RUN)),$(TARGETS) $(if $(TARGET),,docker)),)
+$(error $(if $(TARGET),TARGET is "$(TARGET)",RUN is "$(RUN)"); deploy puts a container into service: RUN=docker, or TARGET=$(subst $() ,|,$(TARGETS)))
+endif
+endif
 ifneq ($(filter docker vertex dataflow,$(RUN)),)
 ifeq ($(filter gs://%,$(ROOT)),)
 $(error ROOT is "$(ROOT)"; with RUN=$(RUN) the stages meet in a bucket: ROOT=gs://bucket/prefix, or CHRYSALIS_BUCKET in .env)
@@ -72,12 +78,6 @@ endif
 ifneq ($(filter tune predict,$(MAKECMDGOALS)),)
 ifeq ($(filter $(RUN),local vertex),)
 $(error RUN is "$(RUN)"; tune and predict run with local or vertex)
-endif
-endif
-TARGETS := vertex cloudrun appengine function lambda
-ifneq ($(filter deploy,$(MAKECMDGOALS)),)
-ifeq ($(filter $(or $(TARGET),$(RUN)),$(TARGETS) $(if $(TARGET),,docker)),)
-$(error $(if $(TARGET),TARGET is "$(TARGET)",RUN is "$(RUN)"); deploy puts a container into service: RUN=docker, or TARGET=$(subst $() ,|,$(TARGETS)))
 endif
 endif
 
@@ -187,8 +187,10 @@ push: $(SETUP) ## build MODEL's images and the chain's, tag them with the commit
 # Also AWS: `python -m vertex deploy --help` says what each target takes.
 $(TARGETS:%=deploy-%): deploy-%: $(SETUP)
 	@$(PY) -m vertex deploy --target $* --model $(MODEL_URI) $(if $(DRY_RUN),--dry-run) $(VERTEX_ARGS)
-promote rollback: $(SETUP) ## after deploy with VERTEX_ARGS="--canary 10": the new one for all, or the old one back
-	@$(PY) -m vertex $@ --dataset $(NAME) $(if $(DRY_RUN),--dry-run) $(VERTEX_ARGS)
+promote: $(SETUP) ## all requests to what deploy with VERTEX_ARGS="--canary 10" gave a part of them
+	@$(PY) -m vertex promote --dataset $(NAME) $(if $(DRY_RUN),--dry-run) $(VERTEX_ARGS)
+rollback: $(SETUP) ## its part back to what was deployed before
+	@$(PY) -m vertex rollback --dataset $(NAME) $(if $(DRY_RUN),--dry-run) $(VERTEX_ARGS)
 predict-vertex: $(SETUP)
 	@$(PY) -m vertex predict --dataset $(NAME) $(ARGS) "$(or $(IMAGE),$(error IMAGE is empty: make predict RUN=vertex IMAGE=photo.jpg))"
 

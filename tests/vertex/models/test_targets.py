@@ -17,7 +17,7 @@ ECR = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/chrysalis"
 
 @pytest.fixture
 def tools(tmp_path, monkeypatch):
-    """Put gcloud, docker, aws and sam on the PATH; `tools()` gives each call, its input and its folder's files."""
+    """Put gcloud, docker, aws and sam on the PATH; `tools()` gives each call, its input and its files."""
     folder = tmp_path / "bin"
     folder.mkdir()
     script = """#!{python}

@@ -85,6 +85,7 @@ def network(bucket: str) -> Iterator[Network]:
             EMULATOR,
             host="storage",
             command=["--default-bucket", bucket],
+            environment={"STORAGE_DIR": "."},  # the buckets at the volume's top
             ports={f"{_STORAGE_PORT}/tcp": ("127.0.0.1", None)},
             volumes=[f"{name}:/storage"],
         )

@@ -11,7 +11,8 @@ from typing import Final
 from rehearsal.checkout import Commands, checkout
 from rehearsal.containers import Containers
 from rehearsal.network import EMULATOR, ROOT, network
-from rehearsal.play import BUCKET, IMAGES, PROJECT, REGION, WANDB_SECRET, Play
+from rehearsal.play import Play
+from rehearsal.project import BUCKET, IMAGES, PROJECT, REGION, WANDB_SECRET
 from rehearsal.vertex_ai import VertexAI
 
 MODEL: Final = "cnn"
@@ -27,8 +28,11 @@ def scene(report: Path, announce: Callable[[str], None]) -> Iterator[Play]:
         old.unlink()
     key = f"rehearsal-{secrets.token_hex(20)}"
     with ExitStack() as stack:
-        started = time.monotonic()
-        tag = build(Commands(ROOT, report / LOG), key)
+        started, here = time.monotonic(), Commands(ROOT, report / LOG)
+        tag = build(here, key)
+        images = [f"{IMAGES}/{name}:{tag}" for name in BUILT]
+        # The layers stay in the builder's cache.
+        stack.callback(here, "docker", "image", "rm", *images)
         announce(f"{time.monotonic() - started:6.1f} s  the images {', '.join(BUILT)}: tagged {tag}")
         cloud = stack.enter_context(network(BUCKET))
         vertex = stack.enter_context(VertexAI(secrets={WANDB_SECRET: key}))
@@ -47,7 +51,7 @@ def scene(report: Path, announce: Callable[[str], None]) -> Iterator[Play]:
         }
         folder = stack.enter_context(checkout(settings))
         stack.callback(_keep, report, containers, vertex)
-        yield Play(Commands(folder, report / LOG), vertex, containers, key, announce)
+        yield Play(Commands(folder, report / LOG), vertex, containers, key, images, announce)
 
 
 def build(commands: Commands, key: str) -> str:

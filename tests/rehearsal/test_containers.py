@@ -8,6 +8,7 @@ import docker
 import pytest
 from google.cloud.aiplatform_v1 import types
 
+from contracts import storage
 from rehearsal.containers import Containers, Preemption
 from rehearsal.network import EMULATOR, LABEL, ROOT, network, sweep
 from rehearsal.vertex_ai import Job, JobFailedError
@@ -143,6 +144,14 @@ def test_a_cancelled_job_may_save_its_state(cloud):
     threading.Timer(4, work.cancelled.set).start()
     containers.run_job(work)
     assert said(containers)["workerpool0-0"] == ["training", "state saved"]
+
+
+def test_the_bucket_is_mounted_to_be_read(cloud, monkeypatch):
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", cloud.storage_here)
+    storage.write_bytes("gs://bucket/folder/file", b"of the bucket")
+    containers = Containers(cloud)
+    containers.run_job(job("print(open('/gcs/bucket/folder/file').read())"))
+    assert said(containers)["workerpool0-0"] == ["of the bucket"]
 
 
 def test_a_container_has_no_rights_of_its_own(cloud):

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from rehearsal.play import DisagreementError, carried_on
+from rehearsal.job_acts import carried_on
+from rehearsal.play import DisagreementError
 from rehearsal.requests import RequestsDifferError, bodies, same_requests
 from rehearsal.vertex_ai import Recorded
 
@@ -38,13 +39,15 @@ def test_several_documents_are_read_one_behind_the_other():
 
 def test_every_machine_goes_on_where_it_stopped():
     told = lines(*((who, event) for event in (STOPPED, AGAIN) for who in BOTH))
-    assert carried_on(told) == "SIGTERM to 2 machines: stopped and went on in epoch 2 after step 5"
+    assert "2 machines went on where they stopped, in epoch 2, step 5" in carried_on(told, times=1)
+    with pytest.raises(DisagreementError):
+        carried_on(told, times=2)
 
 
 @pytest.mark.parametrize("again", [{**AGAIN, "step": 0}, {"event": "epoch"}])
 def test_a_training_that_begins_anew_is_noticed(again):
     with pytest.raises(DisagreementError, match="stopped at"):
-        carried_on(lines((BOTH[0], STOPPED), (BOTH[0], again)))
+        carried_on(lines((BOTH[0], STOPPED), (BOTH[0], again)), times=1)
 
 
 def test_a_training_that_was_never_stopped_is_noticed():

@@ -2,16 +2,16 @@ locals {
   registry = google_artifact_registry_repository.images
   environment = merge(
     {
-      CHRYSALIS_PROJECT            = var.project
-      CHRYSALIS_REGION             = var.region
-      CHRYSALIS_BUCKET             = google_storage_bucket.stages.name
-      CHRYSALIS_IMAGES             = "${local.registry.location}-docker.pkg.dev/${var.project}/${local.registry.name}"
-      CHRYSALIS_TAG                = "latest"
-      CHRYSALIS_SERVICE_ACCOUNT    = google_service_account.training.email
-      CHRYSALIS_DATAFLOW_ACCOUNT   = google_service_account.dataflow.email
-      CHRYSALIS_SERVING_ACCOUNT    = google_service_account.serving.email
-      CHRYSALIS_WANDB_SECRET       = google_secret_manager_secret.keys["wandb-api-key"].secret_id
-      CHRYSALIS_SERVING_KEY_SECRET = google_secret_manager_secret.keys["chrysalis-api-key"].secret_id
+      CHRYSALIS_PROJECT          = var.project
+      CHRYSALIS_REGION           = var.region
+      CHRYSALIS_BUCKET           = google_storage_bucket.stages.name
+      CHRYSALIS_IMAGES           = "${local.registry.location}-docker.pkg.dev/${var.project}/${local.registry.name}"
+      CHRYSALIS_TAG              = "latest"
+      CHRYSALIS_SERVICE_ACCOUNT  = google_service_account.training.email
+      CHRYSALIS_DATAFLOW_ACCOUNT = google_service_account.dataflow.email
+      CHRYSALIS_SERVING_ACCOUNT  = google_service_account.serving.email
+      CHRYSALIS_WANDB_SECRET     = google_secret_manager_secret.keys["wandb-api-key"].secret_id
+      CHRYSALIS_API_KEY_SECRET   = google_secret_manager_secret.keys["chrysalis-api-key"].secret_id
     },
     { for board in google_vertex_ai_tensorboard.jobs : "CHRYSALIS_TENSORBOARD" => board.name },
   )

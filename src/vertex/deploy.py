@@ -75,7 +75,7 @@ class Elsewhere:
     key_secret: Annotated[
         str | None,
         typer.Option(
-            envvar="CHRYSALIS_SERVING_KEY_SECRET",
+            envvar="CHRYSALIS_API_KEY_SECRET",
             help="cloudrun: Secret Manager's secret with the API key.  [default: chrysalis-api-key]",
         ),
     ] = None

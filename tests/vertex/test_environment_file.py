@@ -17,9 +17,8 @@ from vertex.__main__ import app
 from vertex.environment_file import load_environment_file
 
 ROOT = Path(__file__).parents[2]
-NAMED = set(
-    re.findall(r"^#?((?:CHRYSALIS|GOOGLE)_[A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
-)
+LISTED = re.findall(r"^#?((?:CHRYSALIS|GOOGLE)_[A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
+NAMED = {*LISTED}
 
 
 def options(command: click.Command) -> set[str]:

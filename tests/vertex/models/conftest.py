@@ -118,7 +118,7 @@ class Done(NamedTuple):
 def vertex(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
     """Run `python -m vertex argument…` in this process."""
     monkeypatch.setattr(operations, "FIRST_LOOK_SECONDS", 0.02)
-    for name in ("CHRYSALIS_SERVING_ACCOUNT", "CHRYSALIS_SERVING_KEY_SECRET", "CHRYSALIS_ECR"):
+    for name in ("CHRYSALIS_SERVING_ACCOUNT", "CHRYSALIS_API_KEY_SECRET", "CHRYSALIS_ECR"):
         monkeypatch.delenv(name, raising=False)
 
     def run(*arguments: str) -> Done:

@@ -19,6 +19,8 @@ SEVERITIES: Final = (
     "DEFAULT", "DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL", "ALERT", "EMERGENCY",
 )  # fmt: skip
 
+OPERATORS: Final = {"!=", ":", "=~", "=", ">", "<", ">=", "<="}
+RESERVED: Final = {*OPERATORS, "(", ")", "AND", "OR", "NOT"}
 COMPARISONS: Final = {"=": eq, ">": gt, "<": lt, ">=": ge, "<=": le}
 
 _TOKEN = re.compile(
@@ -101,7 +103,7 @@ class _Parser:
 
     def comparison(self) -> Matcher:
         path, operator, value = self.take(), self.take(), self.take()
-        if operator not in ("!=", ":", "=~", *COMPARISONS) or value in "()":
+        if operator not in OPERATORS or RESERVED & {path, value}:
             raise self.unreadable()
         wanted = re.sub(r"\\(.)", r"\1", value[1:-1]) if value.startswith('"') else value
         steps = [quoted or plain for quoted, plain in _STEP.findall(path)]

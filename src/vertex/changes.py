@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vertex.client import REQUEST_SECONDS, explained
-from vertex.operations import wait
+from vertex.operations import explanation, wait
 from vertex.settings import Settings
 from vertex.wire import request_json, show_request
 
@@ -65,7 +65,12 @@ class Changes:
             message = getattr(request, body) if body else request
             show_request(self.settings, path, request_json(message, in_path), method)
             return None
+        from google.api_core import exceptions
+
         with explained(doing):
-            answer = call(request, timeout=REQUEST_SECONDS)
+            try:
+                answer = call(request, timeout=REQUEST_SECONDS)
+            except (exceptions.TooManyRequests, exceptions.Forbidden) as error:
+                raise explanation(error, doing) from error
         # Most are operations, which take their time.
         return wait(answer, doing, logs) if hasattr(answer, "operation") else answer

@@ -13,6 +13,7 @@ from vertex.changes import Changes, DryRun
 from vertex.client import connect
 from vertex.deployment import Resources, check_image, deployed_model
 from vertex.endpoint import EndpointName, OpenEndpoint
+from vertex.job import label
 from vertex.model import blessed, resource_id, servable
 from vertex.option_groups import grouped
 from vertex.register import Aliases, Version, find_version, register
@@ -124,8 +125,8 @@ def deploy_to_vertex(
     endpoint = OpenEndpoint.found_or_created(
         connect(EndpointServiceClient, settings),
         changes,
-        options.endpoint or resource_id(version.dataset),
-        {"app": "chrysalis", "dataset": version.dataset},
+        options.endpoint or (resource_id(version.dataset) if version.dataset else version.model_id),
+        {"app": "chrysalis", "dataset": label(version.dataset)},
         dedicated=options.dedicated,
     )
     if options.canary is None:

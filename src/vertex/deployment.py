@@ -7,6 +7,7 @@ import typer
 
 from contracts.errors import InputError
 from vertex.machines import MACHINE_TYPES, machine
+from vertex.model import IMAGES
 from vertex.register import Version
 
 if TYPE_CHECKING:
@@ -39,7 +40,10 @@ def check_image(version: Version, resources: Resources) -> None:
     Raises:
         InputError: it is the CPUs', and there are to be GPUs, or the other way round.
     """
-    on_gpu = version.image.rpartition("/")[2].partition(":")[0].endswith("-cuda")
+    image = version.image.rpartition("/")[2].partition(":")[0]
+    if image not in IMAGES:  # somebody else's, who may know
+        return
+    on_gpu = image == IMAGES[1]
     if on_gpu != (resources.gpu > 0):
         flag = "--gpu 1 or more" if on_gpu else "--gpu 0"
         raise InputError(

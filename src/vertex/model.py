@@ -12,6 +12,8 @@ from vertex.settings import Settings
 if TYPE_CHECKING:
     from google.cloud.aiplatform_v1.types import Model, ModelContainerSpec, UploadModelRequest
 
+IMAGES: Final = ("serving", "serving-cuda")
+"""What serves on CPUs, and on GPUs."""
 PORT: Final = 8080
 STARTUP_SECONDS: Final = 600
 """Within which the bundle must be fetched, loaded and replayed."""
@@ -49,7 +51,7 @@ def servable(model: str, settings: Settings, *, gpu: bool) -> Servable:
     """
     check_reachable(model)
     uri, bundle = blessed(model)
-    return Servable(uri, bundle, settings.image("serving-cuda" if gpu else "serving"))
+    return Servable(uri, bundle, settings.image(IMAGES[gpu]))
 
 
 def blessed(model: str) -> tuple[str, ModelBundle]:

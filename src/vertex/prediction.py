@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import requests
 
 from serving.remote import OF_AN_IMAGE, Remote
-from vertex.client import connect, explained
+from vertex.client import connect, explained, patience
 from vertex.settings import Settings
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class DeployedModel(Remote):
         self._client = connect(PredictionServiceClient, settings)
         self._endpoint = endpoint.name
         self._parameters = parameters
+        self._retry = patience().with_timeout(TIMEOUT_S)
 
     def post(self, images: Sequence[bytes]) -> tuple[int, Any]:
         """Send a prediction request."""
@@ -54,7 +55,7 @@ class DeployedModel(Remote):
         ParseDict({"instances": instances, "parameters": self._parameters}, message)
         with explained(f"asking {self.name}"):
             try:
-                answer = self._client.predict(message, timeout=TIMEOUT_S)
+                answer = self._client.predict(message, retry=self._retry, timeout=TIMEOUT_S)
             except exceptions.GoogleAPICallError as error:
                 said = _of_the_server(error)
                 if said is None:

@@ -5,6 +5,7 @@ from contextlib import suppress
 import pytest
 
 from rehearsal.vertex_ai import JobFailedError
+from rehearsal.vertex_ai.errors import RefusedError
 from vertex import changes, operations
 
 
@@ -177,56 +178,62 @@ def test_a_container_that_doesnt_get_healthy_is_told_with_its_logs(vertex, verte
 
 
 @pytest.mark.parametrize(
-    ("code", "status", "said"),
+    ("code", "exit_code", "said"),
     [
-        (429, "RESOURCE_EXHAUSTED", "The following quotas are exceeded"),
-        (403, "PERMISSION_DENIED", "The following quotas are exceeded"),
+        (429, 1, "(a quota: take another machine or region, or ask for more at https://console.cloud.google"),
+        (403, 2, "(give the account that is named the role that it lacks)"),
+        (404, 2, "(logs: https://console.cloud.google.com/logs/query;query=resource.type%3D"),
     ],
 )
-def test_what_the_service_refuses_is_one_line(vertex, vertex_ai, blessed, code, status, said):
-    vertex("deploy", "--model", blessed("a"))
-    vertex_ai.refuse(
-        code, "The following quotas are exceeded: CustomModelServingCPUsPerProjectPerRegion", status
-    )
-    done = vertex("deploy", "--model", "chrysalis-digits@1", "--machine-type", "n1-standard-64")
-    assert done.code in (1, 2)
-    assert said in done.err.splitlines()[-1]
+def test_a_deployment_that_fails_says_what_to_do(vertex, vertex_ai, blessed, code, exit_code, said):
+    def serve(deployment):
+        raise RefusedError(code, "What the service says.")
+
+    vertex_ai.serve = serve
+    done = vertex("deploy", "--model", blessed("a"))
+    assert done.code == exit_code
+    assert f"chrysalis-digits: What the service says. {said}" in done.err.splitlines()[-1]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("code", "exit_code", "said"),
     [
-        (
-            ["deploy", "--model", "nothing@7"],
-            "no model nothing@7 in projects/my-project/locations/europe-west4",
-        ),
-        (["deploy", "--model", "a/b"], "expected --model gs://bucket/…"),
-        (["deploy", "--model", "gs://my-bucket/models/digits/refused"], "the gate refused the bundle"),
-        (["deploy", "--model", "gs://my-bucket/models/digits/a", "--canary", "5"], "leave --canary out"),
-        (
-            ["deploy", "--model", "gs://my-bucket/models/digits/a", "--endpoint", "No."],
-            "expected --endpoint of",
-        ),
-        (
-            [
-                "deploy",
-                "--model",
-                "gs://my-bucket/models/digits/a",
-                "--min-replicas",
-                "3",
-                "--max-replicas",
-                "2",
-            ],
-            "expected --max-replicas of at least --min-replicas 3, got 2",
-        ),
-        (["promote", "--endpoint", "nothing"], "no endpoint nothing in projects/my-project"),
-        (["rollback"], "no endpoint chrysalis-digits in"),
-        (["predict", "a.png"], "no endpoint chrysalis-digits in"),
+        (429, 1, "(a quota:"),
+        (403, 2, "(give the account"),
+        (400, 2, "Vertex AI refused: 400"),
+        (503, 1, "try again"),
     ],
 )
-def test_what_isnt_there_is_told(vertex, vertex_ai, blessed, unblessed, arguments, said):
+def test_what_the_service_refuses_is_one_line(vertex, vertex_ai, blessed, code, exit_code, said):
+    vertex("deploy", "--model", blessed("a"))
+    vertex_ai.refuse(code, "What the service says.")
+    done = vertex("deploy", "--model", "chrysalis-digits@1", "--machine-type", "n1-standard-64")
+    assert done.code == exit_code
+    last = done.err.splitlines()[-1]
+    assert "What the service says." in last
+    assert said in last
+
+
+BUNDLE = "gs://my-bucket/models/digits/a"
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("deploy --model nothing@7", "no model nothing@7 in projects/my-project/locations/europe-west4"),
+        ("deploy --model a/b", "expected --model gs://bucket/…"),
+        ("deploy --model gs://my-bucket/models/digits/refused", "the gate refused the bundle"),
+        (f"deploy --model {BUNDLE} --canary 5", "leave --canary out"),
+        (f"deploy --model {BUNDLE} --endpoint No.", "expected --endpoint of"),
+        (f"deploy --model {BUNDLE} --min-replicas 3 --max-replicas 2", "at least --min-replicas 3, got 2"),
+        ("promote --endpoint nothing", "no endpoint nothing in projects/my-project"),
+        ("rollback", "no endpoint chrysalis-digits in"),
+        ("predict a.png", "no endpoint chrysalis-digits in"),
+    ],
+)
+def test_what_isnt_there_is_told(vertex, vertex_ai, blessed, unblessed, command, said):
     blessed("a")
-    done = vertex(*arguments)
+    done = vertex(*command.split())
     assert done.code == 2
     assert said in done.err.splitlines()[-1]
     assert "Traceback" not in done.err

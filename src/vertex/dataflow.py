@@ -18,7 +18,7 @@ import typer
 from contracts import storage
 from contracts.console import log
 from contracts.errors import InputError
-from vertex.job import display_name
+from vertex.job import APP, display_name, label
 from vertex.job_options import JobOptions
 from vertex.option_groups import grouped
 from vertex.settings import Bucket, Root, Settings, Where, root_uri
@@ -102,8 +102,9 @@ def dataflow_task(request: Request, workers: Workers, where: Settings, now: date
         "subnetwork": workers.subnetwork,
     }
     given = tuple(f"--{name}={value}" for name, value in options.items() if value is not None)
-    labels = tuple(f"--labels={key}={value}" for key, value in {"app": "chrysalis", **records.labels}.items())
-    return replace(records, image=IMAGE, arguments=(*records.arguments, *given, *labels))
+    labels = APP | {key: label(value) for key, value in records.labels.items()}
+    named = tuple(f"--labels={key}={value}" for key, value in labels.items())
+    return replace(records, image=IMAGE, arguments=(*records.arguments, *given, *named))
 
 
 def docker_command(work: Task, image: str) -> list[str]:

@@ -151,8 +151,12 @@ def test_an_image_that_changed_cancels_the_job(dataflow, interim):
 
 
 def test_a_dry_run_prints_the_command(dataflow):
-    done = dataflow("--launcher", "docker", "--dry-run", "--subnetwork", "regions/r/subnetworks/s")
+    done = dataflow(
+        *("--launcher", "docker", "--dry-run", "--subnetwork", "regions/r/subnetworks/s"),
+        *("--dataset", "Flowers.v2"),
+    )
     words = shlex.split(done.stdout)
+    assert "--labels=dataset=flowers-v2" in words
     assert words[:2] == ["docker", "run"]
     assert "--subnetwork=regions/r/subnetworks/s" in words
     assert not any(word.startswith("--network=") for word in words)

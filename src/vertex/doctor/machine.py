@@ -9,12 +9,14 @@ from typing import Final
 
 from contracts import storage
 from contracts.dataset import ShardIndex, Source
+from contracts.secrets import secret
 from vertex.doctor.finding import Status, failed, ok, warning
 from vertex.doctor.question import Question
 from vertex.images import ROOT
 
 SECONDS: Final = 20.0
 
+WANDB_KEY: Final = "WANDB_API_KEY"
 WANDB_KEY_LENGTH: Final = 40
 """Weights & Biases' keys have no fewer characters."""
 
@@ -91,27 +93,19 @@ def _index_bytes(asked: Question) -> int:
 
 
 def look_at_wandb(asked: Question) -> list[tuple[Status, str]]:
-    """Whether a training that runs here has a key; it is told nowhere."""
-    key, place = os.environ.get("WANDB_API_KEY", "").strip(), "WANDB_API_KEY"
-    file = os.environ.get("WANDB_API_KEY_FILE")
-    if not key and file:
-        try:
-            key, place = Path(file).read_text(encoding="utf-8").strip(), f"WANDB_API_KEY_FILE ({file})"
-        except (OSError, UnicodeDecodeError) as error:
-            return [failed(f"WANDB_API_KEY_FILE names {file}, which can't be read ({error}): mount it")]
-        if not key:
-            return [failed(f"WANDB_API_KEY_FILE names {file}, which is empty: put the key in")]
-    if not key:
+    """Whether a training that runs here finds a key; it is told nowhere."""
+    key = secret(WANDB_KEY)
+    places = (WANDB_KEY, f"{WANDB_KEY}_FILE", f"{WANDB_KEY}_SECRET")
+    place = next((name for name in places if os.environ.get(name)), None)
+    if key is None and place:
+        return [failed(f"{place} leads to nothing: put the key there, or unset it")]
+    if key is None:
         jobs = f"; jobs have {asked.wandb_secret}" if asked.wandb_secret else ""
-        return [warning(f"no key: runs stay offline until `wandb sync`; or set WANDB_API_KEY{jobs}")]
+        return [warning(f"no key: runs stay offline until `wandb sync`; or set {WANDB_KEY}{jobs}")]
     if len(key) < WANDB_KEY_LENGTH:
-        return [
-            failed(
-                f"{place} has {len(key)} characters, and a key {WANDB_KEY_LENGTH} or more: copy it again "
-                "from https://wandb.ai/authorize"
-            )
-        ]
-    return [ok(f"a key in {place}")]
+        short = f"the key of {place} has {len(key)} characters, and should have {WANDB_KEY_LENGTH} or more"
+        return [failed(f"{short}: copy it again from https://wandb.ai/authorize")]
+    return [ok(f"a key by {place}")]
 
 
 def _output(*command: str) -> str:

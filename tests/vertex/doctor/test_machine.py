@@ -84,23 +84,29 @@ def test_disk_is_counted_against_the_data_set_and_a_training(tmp_path, monkeypat
     ("variables", "status", "message"),
     [
         ({}, "warning", "no key: runs stay offline"),
-        ({"WANDB_API_KEY": KEY}, "ok", "a key in WANDB_API_KEY"),
-        ({"WANDB_API_KEY": KEY[1:]}, "failed", "WANDB_API_KEY has 39 characters"),
-        ({"WANDB_API_KEY_FILE": "key"}, "ok", "a key in WANDB_API_KEY_FILE (key)"),
-        ({"WANDB_API_KEY_FILE": "empty"}, "failed", "names empty, which is empty"),
-        ({"WANDB_API_KEY_FILE": "gone"}, "failed", "names gone, which can't be read"),
+        ({"WANDB_API_KEY": KEY}, "ok", "a key by WANDB_API_KEY"),
+        ({"WANDB_API_KEY": KEY[1:]}, "failed", "the key of WANDB_API_KEY has 39 characters"),
+        ({"WANDB_API_KEY_FILE": "key"}, "ok", "a key by WANDB_API_KEY_FILE"),
+        ({"WANDB_API_KEY_FILE": "empty"}, "failed", "WANDB_API_KEY_FILE leads to nothing"),
+        ({"WANDB_API_KEY_FILE": "gone"}, "failed", "WANDB_API_KEY_FILE names gone, which can't be read"),
+        (
+            {"WANDB_API_KEY_SECRET": "mine"},
+            "failed",
+            "expected WANDB_API_KEY_SECRET=projects/PROJECT/secrets",
+        ),
     ],
 )
 def test_the_key_of_weights_and_biases(tmp_path, monkeypatch, variables, status, message):
     monkeypatch.chdir(tmp_path)
     Path("key").write_text(f"{KEY}\n")
     Path("empty").touch()
-    for name in ("WANDB_API_KEY", "WANDB_API_KEY_FILE"):
+    for name in ("WANDB_API_KEY", "WANDB_API_KEY_FILE", "WANDB_API_KEY_SECRET"):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    ((found, told),) = machine.look_at_wandb(Question())
-    assert (found, message in told) == (status, True), told
+    (found,) = examine([Check("W&B key", lambda: machine.look_at_wandb(Question()))])
+    told = found.message
+    assert (found.status, message in told) == (status, True), told
     assert KEY[1:] not in told
 
 

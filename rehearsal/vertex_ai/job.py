@@ -3,13 +3,16 @@
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from rehearsal.vertex_ai.logs import Logs
 from rehearsal.vertex_ai.progress import Progress
 
 if TYPE_CHECKING:
     from google.cloud.aiplatform_v1 import types
+
+
+LAST: Final = ("CANCELLING", "CANCELLED", "SUCCEEDED", "FAILED")
 
 
 class JobFailedError(Exception):
@@ -48,7 +51,8 @@ class Job:
 
         The service has no state of its own for a restart, so "RESTARTING" is shown as "PENDING".
         """
-        self.progress.add("PENDING" if state == "RESTARTING" else state)
+        if self.progress.last not in LAST:  # what is late is no news
+            self.progress.add("PENDING" if state == "RESTARTING" else state)
 
     def log(self, message: str, severity: str = "INFO", replica: str = "workerpool0-0") -> None:
         """Write a line to Cloud Logging, as a machine's output is."""

@@ -82,12 +82,16 @@ def test_a_failure_has_its_message_and_shows_it_at_the_end(service, client, job_
     def fail(job: Job) -> None:
         raise JobFailedError("The replica workerpool0-0 exited with a non-zero status of 2.")
 
-    service.run = fail
+    heard: list[Job] = []
+    service.run = lambda job: heard.append(job) or fail(job)
     jobs = client(JobServiceClient)
     job = jobs.create_custom_job(parent=PARENT, custom_job=custom(job_spec))
     assert not jobs.get_custom_job(name=job.name).error.message
     assert states(jobs.get_custom_job, job.name)[-1] == "FAILED"
-    assert "status of 2" in jobs.get_custom_job(name=job.name).error.message
+    heard[0].log("a late line")
+    ended = jobs.get_custom_job(name=job.name)
+    assert ended.state.name == "JOB_STATE_FAILED"
+    assert "status of 2" in ended.error.message
 
 
 def test_two_jobs_run_at_once_and_one_is_cancelled(service, client, job_spec):

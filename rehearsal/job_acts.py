@@ -6,7 +6,7 @@ from typing import Any, Final
 from contracts.bundle import ModelBundle
 from rehearsal.containers import Preemption
 from rehearsal.play import DisagreementError, Play
-from rehearsal.project import BUCKET, RUN
+from rehearsal.project import RUN
 from rehearsal.vertex_ai import Job, Recorded
 
 EPOCHS: Final = 4
@@ -104,7 +104,7 @@ def gate(play: Play) -> None:
 
 
 def tuning(play: Play) -> str:
-    """Two trials of a study; the best one's bundle, judged by the gate."""
+    """Two trials of a study; the best one's RUN_ID, judged by the gate."""
     with play.act("make tune RUN=vertex MODEL=cnn GPU=0") as compared:
         space = play.commands.folder / "search.yaml"
         space.write_text(SEARCH, encoding="utf-8")
@@ -113,9 +113,9 @@ def tuning(play: Play) -> str:
         compared.append(f"the request is --dry-run's; {request.message.max_trial_count} trials ran")
         told = [event(line) for line in play.commands.said.splitlines()]
         [best] = [one for one in told if one.get("event") == "best"]
-        bundle = f"gs://{BUCKET}/models/digits/study/{best['trial']}/model"
-        play.commands("make", "gate", "RUN=vertex", "MODEL=cnn", f"RUN_ID=study/{best['trial']}/model")
+        run_id = f"study/{best['trial']}/model"
+        play.commands("make", "gate", "RUN=vertex", f"RUN_ID={run_id}")
         compared.append(
             f"trial {best['trial']} is the best: val_accuracy {best['val_accuracy']:.3f}; blessed"
         )
-    return bundle
+    return run_id

@@ -16,32 +16,39 @@ def deployment(play: Play) -> None:
     with play.act("python -m vertex register --model gs://… --alias champion") as compared:
         sent = play.vertex_command("register", "--model", RUN, "--alias", "champion")
         compared.append(f"{len(sent)} request, --dry-run's")
-    with play.act("python -m vertex deploy --model gs://…") as compared:
-        sent = play.vertex_command("deploy", "--model", RUN)
+    with play.act("make deploy RUN=vertex MODEL=cnn") as compared:
+        sent = play.make("deploy", "MODEL=cnn")
         compared.append(f"{len(sent)} requests, --dry-run's; healthy before the deployment was done")
 
 
 def prediction(play: Play) -> None:
     """Classify the golden images of the first run's bundle through the endpoint."""
-    with play.act("python -m vertex predict --dataset digits IMAGE…") as compared:
-        images = golden_images(play)
+    images = golden_images(play)
+    with play.act(
+        "make predict RUN=vertex IMAGE=photo.jpg, and several with python -m vertex predict"
+    ) as compared:
+        play.commands("make", "predict", "RUN=vertex", f"IMAGE={images[0]}")
         told = play.commands.python(
             *("-m", "vertex", "predict", "--dataset", "digits", "--json", "--top-k", "10"), *map(str, images)
         )
-        answers = [
-            {one["class"]: one["probability"] for one in json.loads(line)["top"]}
-            for line in told.splitlines()
-        ]
-        golden = ModelBundle.read(RUN)
-        expected = [dict(zip(golden.class_names, one.probabilities, strict=True)) for one in golden.golden]
-        apart = max(
-            abs(answer[name] - wanted[name])
-            for answer, wanted in zip(answers, expected, strict=True)
-            for name in wanted
-        )
-        if apart > golden.golden_tolerance:
-            raise DisagreementError(f"a probability is {apart} from the bundle's golden one")
+        apart = distance(told.splitlines(), ModelBundle.read(RUN))
         compared.append(f"{len(images)} golden images: probabilities at most {apart:.1e} from the bundle's")
+
+
+def distance(answers: list[str], bundle: ModelBundle) -> float:
+    """How far the probabilities of lines of JSON are from those that the bundle has for its golden images.
+
+    Raises:
+        DisagreementError: further than the bundle allows.
+    """
+    apart = 0.0
+    for line, golden in zip(answers, bundle.golden, strict=True):
+        got = {one["class"]: one["probability"] for one in json.loads(line)["top"]}
+        expected = dict(zip(bundle.class_names, golden.probabilities, strict=True))
+        apart = max(apart, *(abs(got[name] - expected[name]) for name in expected))
+    if apart > bundle.golden_tolerance:
+        raise DisagreementError(f"a probability is {apart} from the bundle's golden one")
+    return apart
 
 
 def golden_images(play: Play) -> list[Path]:
@@ -53,18 +60,19 @@ def golden_images(play: Play) -> list[Path]:
     return images
 
 
-def canary(play: Play, bundle: str) -> None:
-    """Give another bundle a part of the requests, then take it back and put it in for good."""
-    with play.act("python -m vertex deploy --model gs://… --canary 20") as compared:
-        sent = play.vertex_command("deploy", "--model", bundle, "--canary", "20")
+def canary(play: Play, run_id: str) -> None:
+    """Give another run a part of the requests, take them back, and give it all of them."""
+    deploy = ("deploy", "MODEL=cnn", f"RUN_ID={run_id}")
+    with play.act(f'make deploy RUN=vertex RUN_ID={run_id} VERTEX_ARGS="--canary 20"') as compared:
+        sent = play.make(*deploy, options="--canary 20")
         compared.append(f"{len(sent)} requests, --dry-run's; {split(play)}")
-    with play.act("python -m vertex rollback") as compared:
-        sent = play.vertex_command("rollback", "--dataset", "digits")
+    with play.act("make rollback RUN=vertex") as compared:
+        sent = play.make("rollback")
         compared.append(f"{len(sent)} requests, --dry-run's; {split(play)}")
     prediction(play)
-    with play.act("python -m vertex deploy --model gs://… --canary 20, and promote") as compared:
-        play.vertex_command("deploy", "--model", bundle, "--canary", "20")
-        sent = play.vertex_command("promote", "--dataset", "digits")
+    with play.act("make deploy … as before, and make promote RUN=vertex") as compared:
+        play.make(*deploy, options="--canary 20")
+        sent = play.make("promote")
         compared.append(f"{len(sent)} requests, --dry-run's; {split(play)}")
 
 

@@ -4,7 +4,9 @@ import json
 
 import pytest
 
+from contracts.bundle import ModelBundle
 from rehearsal.job_acts import carried_on
+from rehearsal.model_acts import distance
 from rehearsal.play import DisagreementError
 from rehearsal.requests import RequestsDifferError, bodies, same_requests
 from rehearsal.vertex_ai import Recorded
@@ -53,3 +55,18 @@ def test_a_training_that_begins_anew_is_noticed(again):
 def test_a_training_that_was_never_stopped_is_noticed():
     with pytest.raises(DisagreementError):
         carried_on(lines((BOTH[0], {"event": "epoch"})))
+
+
+def test_a_server_that_answers_otherwise_is_noticed(tiny_bundle):
+    bundle = ModelBundle.read(str(tiny_bundle))
+
+    def answers(move: float) -> list[str]:
+        return [
+            json.dumps({"top": [{"class": name, "probability": p + move} for name, p in named]})
+            for golden in bundle.golden
+            for named in [zip(bundle.class_names, golden.probabilities, strict=True)]
+        ]
+
+    assert distance(answers(0.001), bundle) == pytest.approx(0.001)
+    with pytest.raises(DisagreementError, match="from the bundle's golden one"):
+        distance(answers(2 * bundle.golden_tolerance + 0.001), bundle)

@@ -46,6 +46,7 @@ def test_the_examples_names_are_nobody_elses():
 
 
 def test_the_shell_counts_more_than_the_file(tmp_path, monkeypatch):
+    monkeypatch.delenv("PYTHON_DOTENV_DISABLED")  # as for tests that mean no file
     file = tmp_path / ".env"
     file.write_text('# settings\nCHRYSALIS_PROJECT=from-file\nCHRYSALIS_BUCKET=a=b\nARGS="--epochs 1"\n')
     monkeypatch.setattr(os, "environ", {"CHRYSALIS_PROJECT": "from-shell"})

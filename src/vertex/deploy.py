@@ -1,7 +1,5 @@
 """`python -m vertex deploy`: put a blessed bundle into service, on Vertex AI or elsewhere."""
 
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -11,16 +9,18 @@ from contracts.errors import InputError
 from vertex import rollout
 from vertex.changes import Changes, DryRun
 from vertex.client import connect
+from vertex.deploy_options import Elsewhere, OnVertex, Target
 from vertex.deployment import Resources, check_image, deployed_model
-from vertex.endpoint import EndpointName, OpenEndpoint
 from vertex.job import label
 from vertex.model import blessed, resource_id, servable
+from vertex.open_endpoint import OpenEndpoint
 from vertex.option_groups import grouped
-from vertex.register import Aliases, Version, find_version, register
+from vertex.register import register
 from vertex.settings import Settings, Where
 from vertex.targets import app_engine, aws_lambda, cloud_run
 from vertex.targets.order import Order
 from vertex.targets.plan import carry_out, show
+from vertex.version import Version, find_version
 
 EXAMPLES = """\b
 Examples:
@@ -31,66 +31,6 @@ Examples:
   python -m vertex deploy --target cloudrun --model gs://my-bucket/models/digits/champion.json --dry-run
   python -m vertex deploy --target function --allow-bucket my-photos --model gs://my-bucket/models/digits/vgg16
 """
-
-
-class Target(StrEnum):
-    """Where a server can stand."""
-
-    VERTEX = "vertex"
-    CLOUD_RUN = "cloudrun"
-    APP_ENGINE = "appengine"
-    FUNCTION = "function"
-    LAMBDA = "lambda"
-
-
-@dataclass(frozen=True)
-class OnVertex:
-    """The options of an endpoint, as a group."""
-
-    endpoint: EndpointName = None
-    name: Annotated[
-        str | None,
-        typer.Option(help="vertex: the model's id.  [default: chrysalis-DATASET]", show_default=False),
-    ] = None
-    aliases: Aliases = None
-    canary: Annotated[
-        int | None,
-        typer.Option(min=1, max=99, help="vertex: percent of the requests that it gets, beside the old one."),
-    ] = None
-    dedicated: Annotated[
-        bool,
-        typer.Option(
-            "--dedicated", help="vertex: a new endpoint gets an address of its own, for 10 MB requests."
-        ),
-    ] = False
-
-
-@dataclass(frozen=True)
-class Elsewhere:
-    """The options of the other targets, as a group."""
-
-    service_account: Annotated[
-        str | None,
-        typer.Option(envvar="CHRYSALIS_SERVING_ACCOUNT", help="The e-mail that the server runs as."),
-    ] = None
-    key_secret: Annotated[
-        str | None,
-        typer.Option(
-            envvar="CHRYSALIS_API_KEY_SECRET",
-            help="cloudrun: Secret Manager's secret with the API key.  [default: chrysalis-api-key]",
-        ),
-    ] = None
-    allow_bucket: Annotated[
-        list[str] | None,
-        typer.Option(help="A bucket that requests may name images in; can be repeated.  function: needed."),
-    ] = None
-    ecr: Annotated[
-        str | None,
-        typer.Option(
-            envvar="CHRYSALIS_ECR",
-            help="lambda: ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY, for its image.",
-        ),
-    ] = None
 
 
 def deploy_to_vertex(

@@ -8,7 +8,7 @@ import typer
 from contracts.errors import InputError
 from vertex.machines import MACHINE_TYPES, machine
 from vertex.model import IMAGES
-from vertex.register import Version
+from vertex.version import Version
 
 if TYPE_CHECKING:
     from google.cloud.aiplatform_v1.types import DeployedModel

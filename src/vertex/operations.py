@@ -64,13 +64,18 @@ def settle(client: Any, resource: str) -> None:
         client: of the resource's service.
         resource: its whole name.
     """
+    from google.api_core import exceptions
     from google.longrunning import operations_pb2
 
     pause = FIRST_LOOK_SECONDS
     request = operations_pb2.ListOperationsRequest(name=resource)
     while True:
         with explained(f"looking what is under way on {resource}"):
-            listed = client.list_operations(request, retry=patience(), timeout=REQUEST_SECONDS)
+            try:
+                listed = client.list_operations(request, retry=patience(), timeout=REQUEST_SECONDS)
+            except exceptions.NotFound:  # what can't be seen mustn't keep a model out of service
+                log("what is under way can't be seen", resource=resource)
+                return
         under_way = [operation.name for operation in listed.operations if not operation.done]
         if not under_way:
             return

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from vertex import rollout
 from vertex.changes import Changes, DryRun
 from vertex.client import connect
-from vertex.endpoint import Dataset, EndpointName, OpenEndpoint, endpoint_name
+from vertex.endpoint import Dataset, EndpointName, endpoint_name
+from vertex.open_endpoint import OpenEndpoint
 from vertex.option_groups import grouped
 from vertex.settings import Service, Settings
 

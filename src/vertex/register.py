@@ -1,16 +1,16 @@
 """`python -m vertex register`: a blessed bundle as a version of a model in Vertex AI's registry."""
 
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from contracts.console import log
-from contracts.errors import InputError
 from vertex.changes import Changes, DryRun
-from vertex.client import REQUEST_SECONDS, connect, explained, patience
+from vertex.client import connect
 from vertex.model import Servable, check_aliases, check_id, resource_id, servable, upload_request
 from vertex.option_groups import grouped
-from vertex.settings import Settings, Where
+from vertex.settings import Where
+from vertex.version import Version, version_of, versions_of
 
 if TYPE_CHECKING:
     from google.cloud.aiplatform_v1 import ModelServiceClient
@@ -26,31 +26,6 @@ Examples:
 Aliases = Annotated[
     list[str] | None, typer.Option("--alias", help="By which the version is found; can be repeated.")
 ]
-
-
-class Version(NamedTuple):
-    """A version of a registered model."""
-
-    model: str
-    """The model's whole name, projects/…/models/ID."""
-    number: str
-    image: str
-    """What serves it."""
-    dataset: str
-
-    @property
-    def model_id(self) -> str:
-        """The model's own name."""
-        return self.model.rpartition("/")[2]
-
-    @property
-    def name(self) -> str:
-        """The version's whole name."""
-        return f"{self.model}@{self.number}"
-
-    def is_of(self, model: str, number: str) -> bool:
-        """Whether these, as the service tells them of what is deployed, are this version's."""
-        return (self.model_id, self.number) == (model.rpartition("/")[2].partition("@")[0], number)
 
 
 def register(
@@ -74,57 +49,13 @@ def register(
     check_id("--name", name)
     check_aliases(aliases)
     client = connect(ModelServiceClient, changes.settings)
-    versions = _versions(client, f"{changes.settings.parent}/models/{name}")
+    versions = versions_of(client, f"{changes.settings.parent}/models/{name}")
     for version in versions:
         if served.mark in version.version_description:
             log("registered already", model=name, version=version.version_id, bundle=served.uri)
             _give_aliases(client, changes, version, aliases)
-            return _version(version, changes.settings)
+            return version_of(version, changes.settings)
     return _upload(client, changes, served, name, aliases, versions)
-
-
-def find_version(model: str, settings: Settings) -> Version:
-    """Look a registered version up: NAME@VERSION, NAME@ALIAS, or NAME for the default one.
-
-    Raises:
-        InputError: there is none.
-    """
-    from google.api_core import exceptions
-    from google.cloud.aiplatform_v1 import ModelServiceClient
-
-    client = connect(ModelServiceClient, settings)
-    with explained(f"looking for the model {model}"):
-        try:
-            found = client.get_model(
-                name=f"{settings.parent}/models/{model}", retry=patience(), timeout=REQUEST_SECONDS
-            )
-        except exceptions.NotFound as error:
-            raise InputError(
-                f"no model {model} in {settings.parent}: expected --model gs://bucket/…, or one that "
-                "python -m vertex register has registered, as in chrysalis-digits@2"
-            ) from error
-    return _version(found, settings)
-
-
-def _versions(client: "ModelServiceClient", name: str) -> "list[Model]":
-    from google.api_core import exceptions
-
-    with explained(f"looking for versions of {name}"):
-        try:
-            return list(client.list_model_versions(name=name, retry=patience(), timeout=REQUEST_SECONDS))
-        except exceptions.NotFound:
-            return []
-
-
-def _version(model: "Model", settings: Settings) -> Version:
-    # The service tells its project by a number.
-    model_id = model.name.rpartition("/")[2].partition("@")[0]
-    return Version(
-        f"{settings.parent}/models/{model_id}",
-        model.version_id,
-        model.container_spec.image_uri,
-        model.labels.get("dataset", ""),
-    )
 
 
 def _upload(

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from contracts.console import log
 from contracts.errors import InputError
 from vertex.deployment import is_alike
-from vertex.endpoint import OpenEndpoint
-from vertex.register import Version
+from vertex.open_endpoint import OpenEndpoint
 from vertex.traffic import beside, shared
+from vertex.version import Version
 
 if TYPE_CHECKING:
     from google.cloud.aiplatform_v1.types import DeployedModel

@@ -1,5 +1,6 @@
 """Vertex AI on loopback for every test here, the settings of a user, and snapshots of what was sent."""
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -36,7 +37,9 @@ def readable() -> Callable[[rehearsed.Recorded], dict[str, Any]]:
 @pytest.fixture(autouse=True)
 def cloud_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """The settings that a user exports once."""
-    for name in ("GOOGLE_CLOUD_PROJECT", "CHRYSALIS_BUCKET", "CHRYSALIS_TAG", "WANDB_API_KEY"):
+    for name in [name for name in os.environ if name.startswith("CHRYSALIS_")]:
+        monkeypatch.delenv(name)
+    for name in ("GOOGLE_CLOUD_PROJECT", "WANDB_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("CHRYSALIS_PROJECT", "my-project")
     monkeypatch.setenv("CHRYSALIS_REGION", "europe-west4")

@@ -1,15 +1,12 @@
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 
 import pytest
 from google.cloud.aiplatform_v1.types import CustomJob
 
 from contracts.console import exit_code
-from rehearsal.vertex_ai import Job, JobFailedError
 from vertex.__main__ import app
 
 ROOT = "gs://bucket/run"
@@ -141,17 +138,6 @@ def test_submits_what_the_dry_run_printed_and_follows_it_to_its_end(
     assert states == ["PENDING", "RUNNING", "SUCCEEDED"]
 
 
-def test_a_failed_job_is_exit_1_with_its_own_message(vertex_ai):
-    def fail(job: Job) -> None:
-        raise JobFailedError("The replica workerpool0-0 exited with a non-zero status of 2.")
-
-    vertex_ai.run = fail
-    process = start("records", "--root", ROOT)
-    _, stderr = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert "FAILED: The replica workerpool0-0 exited" in stderr.splitlines()[-1]
-
-
 def test_a_refusal_is_one_line_and_no_traceback(vertex_ai):
     vertex_ai.refuse(403, "Permission 'aiplatform.customJobs.create' denied")
     process = start("process", "--root", ROOT)
@@ -159,33 +145,6 @@ def test_a_refusal_is_one_line_and_no_traceback(vertex_ai):
     assert process.returncode == 2
     assert len(stderr.splitlines()) == 1
     assert "customJobs.create' denied" in stderr
-
-
-def test_interrupting_stops_watching_and_leaves_the_job(vertex_ai):
-    def wait(job: Job) -> None:
-        job.log("waiting")
-        job.cancelled.wait()
-
-    vertex_ai.run = wait
-    process = start("download", "--root", ROOT)
-    while not any("/customJobs/" in asked.path for asked in vertex_ai.requests):
-        assert process.poll() is None
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "the job goes on" in stderr.splitlines()[-1]
-    assert not any(asked.path.endswith(":cancel") for asked in vertex_ai.requests)
-
-
-def test_watching_survives_a_service_that_is_away_for_a_moment(vertex_ai, capsys):
-    def be_away(job: Job) -> None:
-        vertex_ai.outages = 2
-
-    vertex_ai.run = be_away
-    assert run("download", "--root", ROOT) == 0
-    states = [event for event in events(capsys.readouterr().err) if event["event"] == "job"]
-    assert states[-1]["state"] == "SUCCEEDED"
 
 
 def test_no_wait_returns_once_the_job_is_there(vertex_ai, capsys):
@@ -210,7 +169,23 @@ def test_no_wait_returns_once_the_job_is_there(vertex_ai, capsys):
         (["train", "--", "--output=elsewhere"], "--output is composed of --root"),
         (["train", "--", "--dry-run"], "--dry-run belongs before the --"),
         (["train", "--", "--tag=key-of-wandb"], "WANDB_API_KEY"),
+        (["train", "--gpu", "all"], "--gpu all can't be known before there is a machine"),
+        (["train", "--gpu", "two"], "expected --gpu to be a number"),
+        (["train", "--", "--workers", "3"], "--workers belongs before the --"),
+        (["train", "--spot", "--max-wait", "1h"], "leave out either it or --spot"),
+        (["train", "--timeout", "8d"], "7 days at most"),
+        (["train", "--network", "projects/p/global/networks/n"], "with the project's number"),
+        (["train", "--reserved-ip-range", "r"], "give --network, too"),
+        (["train", "--tensorboard", "7"], "--tensorboard needs --service-account"),
+        (["train", "--tensorboard", "x"], "expected --tensorboard projects/P/locations/R"),
+        (["train", "--tensorboard", "projects/p/locations/us-east1/tensorboards/7"], "has to be in"),
+        (["train", "--base-output", "/tmp"], "expected --base-output gs://bucket/prefix"),
+        (["train", "--label", "stage=x"], "has one of this name already"),
+        (["train", "--label", "a=B c"], "expected lower-case letters"),
+        (["train", "--env", "WANDB_API_KEY=key-of-wandb"], "give --secret WANDB_API_KEY=SECRET"),
+        (["train", "--label", "who=key-of-wandb"], "the value of WANDB_API_KEY stands in the request"),
         (["records", "--gpu", "1"], "--gpu belongs to train"),
+        (["records", "--workers", "2"], "--workers belongs to train"),
         (["download", "--source", "./photos"], "can't see this machine's ./photos"),
         (["serve"], "'serve' is not one of"),
     ],

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from contracts import storage
+from contracts.console import log
 from contracts.errors import InputError
 from vertex import rollout
 from vertex.changes import Changes, DryRun
@@ -73,6 +74,9 @@ def deploy_to_vertex(
         rollout.replace(endpoint, wanted, version)
     else:
         rollout.canary(endpoint, wanted, version, options.canary)
+    if not dry_run:
+        then = {} if options.canary is None else {"then": "python -m vertex promote, or rollback"}
+        log("in service", ask=f"python -m vertex predict --endpoint {endpoint.name} IMAGE", **then)
 
 
 def _version(model: str, options: OnVertex, settings: Settings, changes: Changes, *, gpu: bool) -> Version:

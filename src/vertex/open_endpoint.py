@@ -114,7 +114,10 @@ class OpenEndpoint:
             body="endpoint",
             in_path=("name",),
         )
-        log("requests are shared out", endpoint=self.name, percent=wanted)
+        if not self._changes.dry_run:
+            names = {model.id: model.display_name for model in self.deployed}
+            percent = {names[model]: share for model, share in wanted.items()}
+            log("requests are shared out", endpoint=self.name, percent=percent)
 
     def undeploy(self, model: "DeployedModel") -> None:
         """Take a model off that gets no requests any more."""

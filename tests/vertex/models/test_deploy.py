@@ -52,7 +52,11 @@ def test_again_nothing_changes(vertex, vertex_ai, blessed, changing):
     changing()
     again = vertex("deploy", "--model", blessed("a"))
     assert again.code == 0
-    assert [event["event"] for event in again.events] == ["registered already", "deployed already"]
+    assert [event["event"] for event in again.events] == [
+        "registered already",
+        "deployed already",
+        "in service",
+    ]
     assert changing() == []
 
 

@@ -22,7 +22,6 @@ FIGURES = reports.Measured(
     input_rate=1000,
     answer_rate=20,
     answer_ms=(50, 60, 90),
-    answer_cpu_ms=100,
     start_s=1,
 )
 

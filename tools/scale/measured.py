@@ -42,7 +42,6 @@ class Measured:
     """Of a server with two cores, at 16 connections."""
     answer_ms: tuple[float, float, float]
     """One connection: p50, p90 and p99."""
-    answer_cpu_ms: float
     start_s: float
     """From a server's start to its first answer."""
 
@@ -70,7 +69,6 @@ def measured() -> Measured:
         / MEASURED_CORES,
         answer_rate=_number("serving", "Load", "16 connections", "ours", "answers/s"),
         answer_ms=(p50, p90, p99),
-        answer_cpu_ms=_number("serving", "Load", "16 connections", "ours", "CPU ms an answer"),
         start_s=_number("serving", "Starts and memory", "start", "ours", "s to the first answer"),
     )
 

@@ -70,7 +70,7 @@ def check_job_spec(spec: Any) -> None:
         )
     if spec.network:
         require(
-            re.fullmatch(r"projects/[^/]+/global/networks/[^/]+", spec.network),
+            re.fullmatch(r"projects/\d+/global/networks/[^/]+", spec.network),
             "network: projects/NUMBER/global/networks/NAME",
         )
 
@@ -96,6 +96,15 @@ def check_container(container: Any, where: str) -> None:
         require(re.fullmatch(r"[A-Za-z_]\w*", variable.name), f"{where}.env: {variable.name!r} is invalid")
         if _SECRET_NAME.search(variable.name) and not variable.value.startswith("projects/"):
             raise invalid(f"{where}.env: {variable.name} looks like a secret; name Secret Manager's version")
+
+
+def check_probe(probe: Any, where: str) -> None:
+    """Refuse a probe that may still wait when the next one is due."""
+    if probe and probe.period_seconds:
+        require(
+            probe.timeout_seconds < probe.period_seconds,
+            f"{where}.timeout_seconds must be less than period_seconds",
+        )
 
 
 def check_machine(machine: Any, where: str) -> None:

@@ -1,5 +1,6 @@
 """Endpoints, and the models deployed to them."""
 
+import re
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -18,6 +19,8 @@ from rehearsal.vertex_ai.routes import LOCATION, Call, Route
 from rehearsal.vertex_ai.serving import Deployment
 from rehearsal.vertex_ai.traffic import check_split
 from rehearsal.vertex_ai.updates import updated
+
+_ID = re.compile(r"(?:[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?|[1-9]\d{0,8})?")
 
 
 class Endpoints:
@@ -47,7 +50,9 @@ class Endpoints:
         """Make an endpoint; it is there once the operation is done."""
         endpoint = copy(call.message)
         check_naming(endpoint)
-        number = call.query.get("endpointId") or new_number()
+        wanted = call.query.get("endpointId", "")
+        require(_ID.fullmatch(wanted), f"endpoint_id: {wanted!r} is invalid")
+        number = wanted or new_number()
         endpoint.name = self.endpoints.name(call.where, number)
         endpoint.create_time = endpoint.update_time = datetime.now(UTC)
         if endpoint.dedicated_endpoint_enabled:
@@ -87,6 +92,7 @@ class Endpoints:
     def deploy(self, call: Call) -> Any:
         """Start a model; it is on the endpoint once it serves."""
         endpoint, request = self.get(call), call.message
+        self.operations.check_idle(endpoint.name)
         deployed = copy(request.deployed_model)
         model = self.models.find(deployed.model)
         check_deployed(deployed)
@@ -119,6 +125,7 @@ class Endpoints:
     def undeploy(self, call: Call) -> Any:
         """Stop a model that gets no traffic (any more)."""
         endpoint, request = self.get(call), call.message
+        self.operations.check_idle(endpoint.name)
         number, split = request.deployed_model_id, dict(request.traffic_split)
         known = ids(endpoint)
         if number not in known:
@@ -149,6 +156,7 @@ class Endpoints:
     def mutate(self, call: Call) -> Any:
         """Change how many replicas a deployed model has."""
         endpoint, change = self.get(call), call.message.deployed_model
+        self.operations.check_idle(endpoint.name)
         for deployed in endpoint.deployed_models:
             if deployed.id == change.id:
                 break

@@ -7,9 +7,9 @@ from typing import Any
 from google.cloud.aiplatform_v1 import types
 
 from rehearsal.vertex_ai.bodies import copy
-from rehearsal.vertex_ai.checks import check_bucket, check_container, check_naming
+from rehearsal.vertex_ai.checks import check_bucket, check_container, check_naming, check_probe
 from rehearsal.vertex_ai.collection import Collection, new_number, page
-from rehearsal.vertex_ai.errors import invalid, missing, not_now, require
+from rehearsal.vertex_ai.errors import RefusedError, invalid, missing, not_now, require
 from rehearsal.vertex_ai.operations import Operations
 from rehearsal.vertex_ai.routes import LOCATION, Call, Route
 from rehearsal.vertex_ai.updates import updated
@@ -43,12 +43,14 @@ class Models:
         """Take a model, or a new version of one; it is there once the operation is done."""
         request, model = call.message, copy(call.message.model)
         check_model(model)
-        name = request.parent_model.partition("@")[0]
-        if name:
-            self.models.named(name)
-        number = request.model_id or new_number()
-        require(re.fullmatch(r"[a-z0-9_-]{1,63}", number), f"model_id: {number!r} is invalid")
-        name = self.models.name(call.where, name.rpartition("/")[2] or number)
+        parent = request.parent_model.partition("@")[0]
+        if parent:
+            self.models.named(parent)
+        wanted = request.model_id
+        require(re.fullmatch(r"(?:[a-z_][a-z0-9_-]{0,62})?", wanted), f"model_id: {wanted!r} is invalid")
+        name = self.models.name(call.where, parent.rpartition("/")[2] or wanted or new_number())
+        if not parent and name in self.models.items:
+            raise RefusedError(409, f"The model {name} already exists: name it as parent_model")
         metadata = types.UploadModelOperationMetadata()
         return self.operations.start(name, metadata, lambda: self._uploaded(name, model))
 
@@ -143,6 +145,8 @@ def check_model(model: Any) -> None:
     for field in ("predict_route", "health_route"):
         route = getattr(container, field)
         require(not route or route.startswith("/"), f"model.container_spec.{field} must begin with /")
+    for field in ("startup_probe", "health_probe", "liveness_probe"):
+        check_probe(getattr(container, field), f"model.container_spec.{field}")
     if model.artifact_uri:
         check_bucket(model.artifact_uri, "model.artifact_uri")
     for alias in model.version_aliases:

@@ -10,7 +10,7 @@ from google.rpc import code_pb2
 
 from rehearsal.vertex_ai.bodies import plain_message
 from rehearsal.vertex_ai.collection import new_number
-from rehearsal.vertex_ai.errors import RefusedError, missing
+from rehearsal.vertex_ai.errors import RefusedError, missing, not_now
 from rehearsal.vertex_ai.routes import Call, Route
 
 
@@ -70,6 +70,16 @@ class Operations:
                 if operation.name.split("/")[4:6] == resource
             ]
         )
+
+    def check_idle(self, name: str) -> None:
+        """Refuse a change of a resource while another is under way."""
+        busy = [
+            operation.name
+            for operation, thread in self._operations.values()
+            if thread.is_alive() and operation.name.startswith(f"{name}/")
+        ]
+        if busy:
+            raise not_now(f'There are other operations running on "{name}": {", ".join(busy)}')
 
     def stop(self, seconds: float) -> None:
         """Wait for what is under way."""

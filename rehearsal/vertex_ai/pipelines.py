@@ -1,5 +1,6 @@
 """Pipeline jobs: taken, checked and passed; their tasks aren't run."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -42,7 +43,11 @@ class Pipelines:
         check_labels(message.labels)
         if message.service_account:
             check_service_account(message.service_account)
-        message.name = self.jobs.name(call.where, call.query.get("pipelineJobId") or new_number())
+        wanted = call.query.get("pipelineJobId", "")
+        require(
+            re.fullmatch(r"(?:[a-z][a-z0-9-]{0,127})?", wanted), f"pipeline_job_id: {wanted!r} is invalid"
+        )
+        message.name = self.jobs.name(call.where, wanted or new_number())
         message.create_time = datetime.now(UTC)
         progress = Progress("QUEUED", "PENDING", "RUNNING", "SUCCEEDED")
         self.jobs.add(message.name, (progress, message))

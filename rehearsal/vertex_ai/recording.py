@@ -44,7 +44,13 @@ def readable(recorded: Recorded) -> dict[str, Any]:
 def masked_document(value: Any) -> Any:
     """Mask every text in a document."""
     if isinstance(value, dict):
-        return {masked_document(key): masked_document(inner) for key, inner in value.items()}
+        masked: dict[str, Any] = {}
+        for key, inner in value.items():
+            name, number = masked_document(key), 2
+            while name in masked:  # two ids among the keys stay two
+                name, number = f"{masked_document(key)}-{number}", number + 1
+            masked[name] = masked_document(inner)
+        return masked
     if isinstance(value, list):
         return [masked_document(inner) for inner in value]
     if isinstance(value, str):

@@ -83,6 +83,14 @@ def test_a_model_has_versions_and_an_alias_stands_at_one_of_them(models):
         models.get_model(name=first.model)
 
 
+def test_a_name_is_taken_once(models):
+    upload(models, model_id="digits")
+    with pytest.raises(exceptions.Conflict, match="parent_model"):
+        upload(models, model_id="digits")
+    with pytest.raises(exceptions.BadRequest, match="model_id"):
+        upload(models, model_id="1-digits")
+
+
 def test_an_operation_is_pending_at_the_first_look(service, models):
     operation = models.upload_model(parent=PARENT, model=model())
     assert not operation.done()
@@ -164,6 +172,8 @@ def test_a_slow_start_keeps_the_operation_pending(service, models, endpoints):
         traffic_split={"0": 100},
     )
     assert [operation.done() for _ in range(3)] == [False] * 3
+    with pytest.raises(exceptions.BadRequest, match="other operations running"):
+        deploy(endpoints, endpoint, upload(models).model, {"0": 100})
     ready.set()
     operation.result(timeout=30)
 

@@ -12,7 +12,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import logging
 from google.cloud.aiplatform_v1 import JobServiceClient, TensorboardServiceClient
 
-from rehearsal.vertex_ai import Job, VertexAI, readable
+from rehearsal.vertex_ai import Job, Recorded, VertexAI, readable
 from rehearsal.vertex_ai.errors import RefusedError
 from rehearsal.vertex_ai.filters import matcher
 
@@ -137,6 +137,12 @@ def test_requests_are_recorded_and_readable(service, client, job_spec):
     assert shown["body"]["jobSpec"]["scheduling"] == {"strategy": "SPOT", "timeout": "60s"}
     client(JobServiceClient).get_custom_job(name=created.name)
     assert readable(service.requests[1])["request"].endswith("/customJobs/ID")
+
+
+def test_two_ids_stay_two_when_masked():
+    body = {"trafficSplit": {"4560000000000000001": 90, "4560000000000000002": 10}}
+    shown = readable(Recorded("PATCH", "/v1/x", {"$alt": "json"}, {}, body))
+    assert shown == {"request": "PATCH /v1/x", "body": {"trafficSplit": {"ID": 90, "ID-2": 10}}}
 
 
 @pytest.mark.parametrize("path", ["/v1/projects/p/locations/r/datasets", "/", "/v1/x:y"])

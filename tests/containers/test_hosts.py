@@ -1,6 +1,7 @@
 """Several workers in containers, each with what Vertex AI tells it, train the network that one trains."""
 
 import io
+import subprocess
 
 import numpy as np
 import pytest
@@ -8,21 +9,27 @@ from google.cloud.aiplatform_v1 import types
 
 from contracts import storage
 from rehearsal.containers import Containers
-from rehearsal.network import network
+from rehearsal.network import EMULATOR, ROOT, network
 from rehearsal.vertex_ai import Job
+from vertex.images import table
+from vertex.push import build_command
 
 pytestmark = pytest.mark.containers
 
+IMAGE = "chrysalis/cnn"
 DATA = "gs://hosts/processed/digits"
 TRAINING = (
     # Adam makes rounding larger where gradients are next to nothing, and dropout draws anew on each device.
-    "--gpu 0 --variant conv --epochs 3 --batch-size 60 --optimizer sgd --learning-rate 0.001 --dropout 0 "
+    "--gpu 0 --variant conv --epochs 2 --batch-size 60 --optimizer sgd --learning-rate 0.0005 --dropout 0 "
     "--precision float32 --wandb off --no-export"
 )
 
 
 @pytest.fixture(scope="module")
-def cloud(images, local_shards):
+def cloud(local_shards):
+    emulator = ["docker", "build", "--tag", EMULATOR, "--file", "deploy/emulator/Dockerfile", "."]
+    for command in (emulator, build_command(table()["cnn"], [IMAGE], "unknown")):
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     with network("hosts") as cloud, pytest.MonkeyPatch.context() as patch:
         patch.setenv("STORAGE_EMULATOR_HOST", cloud.storage_here)
         for name, content in local_shards.items():
@@ -35,7 +42,7 @@ def job(workers: int) -> Job:
 
     def pool(replicas: int) -> types.WorkerPoolSpec:
         container = types.ContainerSpec(
-            image_uri="chrysalis/cnn",
+            image_uri=IMAGE,
             command=["python", "-m", "models.cnn.train_multi_gpu"],
             args=[*TRAINING.split(), "--input", DATA, "--output", output(workers)],
         )

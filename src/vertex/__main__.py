@@ -3,28 +3,28 @@
 import typer
 
 from contracts.console import run_app
-from vertex.dataflow import EXAMPLES as DATAFLOW_EXAMPLES
-from vertex.dataflow import dataflow_cli
-from vertex.deploy import EXAMPLES as DEPLOY_EXAMPLES
-from vertex.deploy import deploy_cli
 from vertex.doctor.command import EXAMPLES as DOCTOR_EXAMPLES
 from vertex.doctor.command import doctor_cli
 from vertex.environment_file import load_environment_file
-from vertex.follow import EXAMPLES as FOLLOW_EXAMPLES
-from vertex.follow import follow_cli
-from vertex.jobs import CANCEL_EXAMPLES, LIST_EXAMPLES, cancel_cli, list_cli
-from vertex.pipeline import EXAMPLES as PIPELINE_EXAMPLES
-from vertex.pipeline import pipeline_cli
-from vertex.predict import EXAMPLES as PREDICT_EXAMPLES
-from vertex.predict import predict_cli
-from vertex.promotion import PROMOTE_EXAMPLES, ROLLBACK_EXAMPLES, promote_cli, rollback_cli
+from vertex.jobs.dataflow import EXAMPLES as DATAFLOW_EXAMPLES
+from vertex.jobs.dataflow import dataflow_cli
+from vertex.jobs.follow import EXAMPLES as FOLLOW_EXAMPLES
+from vertex.jobs.follow import follow_cli
+from vertex.jobs.jobs import CANCEL_EXAMPLES, LIST_EXAMPLES, cancel_cli, list_cli
+from vertex.jobs.submit import EXAMPLES, submit_cli
+from vertex.models.deploy import EXAMPLES as DEPLOY_EXAMPLES
+from vertex.models.deploy import deploy_cli
+from vertex.models.predict import EXAMPLES as PREDICT_EXAMPLES
+from vertex.models.predict import predict_cli
+from vertex.models.promotion import PROMOTE_EXAMPLES, ROLLBACK_EXAMPLES, promote_cli, rollback_cli
+from vertex.models.register import EXAMPLES as REGISTER_EXAMPLES
+from vertex.models.register import register_cli
+from vertex.pipelines.pipeline import EXAMPLES as PIPELINE_EXAMPLES
+from vertex.pipelines.pipeline import pipeline_cli
 from vertex.push import EXAMPLES as PUSH_EXAMPLES
 from vertex.push import push_cli
-from vertex.register import EXAMPLES as REGISTER_EXAMPLES
-from vertex.register import register_cli
-from vertex.submit import EXAMPLES, submit_cli
-from vertex.tune import EXAMPLES as TUNE_EXAMPLES
-from vertex.tune import tune_cli
+from vertex.tuning.tune import EXAMPLES as TUNE_EXAMPLES
+from vertex.tuning.tune import tune_cli
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 app.command("submit", epilog=EXAMPLES)(submit_cli)

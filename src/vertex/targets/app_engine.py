@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from vertex.model import check_reachable
+from vertex.models.model import check_reachable
 from vertex.targets.order import Order
 from vertex.targets.plan import Command, Plan
 from vertex.targets.templates import rendered, template

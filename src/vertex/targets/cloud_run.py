@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from contracts.errors import InputError
-from vertex.model import DIGEST_DIGITS, check_reachable
+from vertex.models.model import DIGEST_DIGITS, check_reachable
 from vertex.targets.order import Order
 from vertex.targets.plan import Command, Plan
 from vertex.targets.templates import rendered, template

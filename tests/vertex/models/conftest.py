@@ -11,8 +11,8 @@ import requests
 from contracts.bundle import BundleFile, Calibration, Golden, ImageSpec, LiteRT, ModelBundle
 from contracts.console import exit_code
 from contracts.verdict import Floors, Verdict
-from vertex import operations
 from vertex.__main__ import app
+from vertex.models import operations
 
 BUCKET = "my-bucket"
 

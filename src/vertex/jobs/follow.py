@@ -1,0 +1,112 @@
+"""`python -m vertex follow`: a job's states, what its hosts say and its trials, until it ends."""
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from contracts.console import Terminated, log
+from contracts.errors import StageError
+from vertex.client import connect
+from vertex.jobs import service
+from vertex.jobs.logs import Logs
+from vertex.option_groups import grouped
+from vertex.settings import Service, Settings
+from vertex.tuning.trials import Trials, show_best
+
+if TYPE_CHECKING:
+    from google.cloud.aiplatform_v1 import JobServiceClient
+
+    from vertex.jobs.service import Job
+
+EXAMPLES = """\b
+Examples:
+  python -m vertex follow chrysalis-train-digits-20261121-093000
+  python -m vertex follow 1234567890123456789
+  python -m vertex follow projects/123/locations/europe-west4/customJobs/1234567890123456789
+"""
+
+Name = Annotated[str, typer.Argument(metavar="JOB", help="Its number, its name or its display name.")]
+
+
+class HungUp(BaseException):
+    """The terminal went away (SIGHUP)."""
+
+
+@grouped
+def follow_cli(job: Name, where: Service) -> None:
+    """Follow a job to its end: its states, its log, and a study's trials.
+
+    Exit code 0: it succeeded; 1: it didn't, and the last line says why. Ctrl-C leaves the job running.
+    """
+    from google.cloud.aiplatform_v1 import JobServiceClient
+
+    settings = where.settings(job)
+    client = connect(JobServiceClient, settings)
+    found = service.find(client, settings, job)
+    log("following", name=found.display_name, console=service.console_link(found))
+    follow(client, settings, found)
+
+
+def follow(client: "JobServiceClient", settings: Settings, job: "Job") -> "Job":
+    """Report what a job does until it ends; interrupted, say how to go on, and leave it running.
+
+    Returns:
+        The job as it ended.
+
+    Raises:
+        StageError: it ended otherwise than well; the message is the job's own.
+    """
+    started, seen = time.monotonic(), ""
+    logs, trials = Logs(settings, job), Trials()
+    with left_running(job):
+        for look in service.looks(client, job.name):
+            job = look
+            state = service.state(job)
+            if service.ended(job):
+                logs.show_last()
+            trials.show_new(job)
+            if state != seen:
+                seen = state
+                log("job", state=state, seconds=round(time.monotonic() - started))
+            if not service.ended(job):
+                logs.show_new()
+    if trials.any:
+        show_best(job)
+    if state != "SUCCEEDED":
+        reason = job.error.message or "the service gives no reason"
+        raise StageError(f"job {job.display_name} {state}: {reason} (logs: {service.console_link(job)})")
+    return job
+
+
+@contextmanager
+def left_running(job: "Job") -> Iterator[None]:
+    """Where following is interrupted, say that the job goes on; the process ends as the signal asks."""
+    before = signal.getsignal(signal.SIGHUP)
+    if before is not signal.SIG_IGN:  # as nohup sets it
+        signal.signal(signal.SIGHUP, _hang_up)
+    try:
+        yield
+    except (KeyboardInterrupt, Terminated, HungUp) as stop:
+        with suppress(OSError):  # there may be no terminal any more that could be told
+            log(
+                "no longer watching; the job goes on",
+                follow=f"python -m vertex follow {job.name}",
+                cancel=f"python -m vertex cancel {job.name}",
+                console=service.console_link(job),
+            )
+        signals: dict[type[BaseException], int] = {
+            KeyboardInterrupt: signal.SIGINT,
+            Terminated: signal.SIGTERM,
+            HungUp: signal.SIGHUP,
+        }
+        raise SystemExit(128 + signals[type(stop)]) from stop
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def _hang_up(_signal: int, _frame: Any) -> NoReturn:
+    raise HungUp

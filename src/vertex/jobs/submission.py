@@ -1,0 +1,80 @@
+"""Sending a job: never beside one that fills the same folder."""
+
+import signal
+from typing import TYPE_CHECKING, Any
+
+from contracts.console import Terminated, log
+from contracts.errors import InputError
+from vertex.client import connect
+from vertex.jobs import service
+from vertex.jobs.follow import follow
+from vertex.settings import Settings
+
+if TYPE_CHECKING:
+    from google.cloud.aiplatform_v1 import JobServiceClient
+
+    from vertex.jobs.service import Job
+
+
+def send(job: "Job", settings: Settings, *, again: bool, wait: bool, **about: Any) -> "Job":
+    """Submit a job, and follow it to its end unless told not to `wait`.
+
+    Args:
+        job: a custom job or a tuning job.
+        settings: of the service.
+        again: though an active one fills the same folder.
+        wait: for its end.
+        about: what to tell of it.
+
+    Returns:
+        The job as it was seen last.
+
+    Raises:
+        InputError: one that fills the same folder is active, or the service refuses.
+        StageError: the service can't be reached, or the job ended otherwise than well.
+    """
+    from google.cloud.aiplatform_v1 import JobServiceClient
+
+    client = connect(JobServiceClient, settings)
+    _check_alone(client, settings, job, again=again)
+    try:
+        job = service.create(client, settings, job)
+    except (KeyboardInterrupt, Terminated) as stop:
+        log(
+            "interrupted while submitting: `python -m vertex list` says whether the job is there",
+            name=job.display_name,
+        )
+        number = signal.SIGINT if isinstance(stop, KeyboardInterrupt) else signal.SIGTERM
+        raise SystemExit(128 + number) from stop
+    log("submitted", **about, console=service.console_link(job))
+    if not wait:
+        log("not waiting", follow=f"python -m vertex follow {job.name}")
+        return job
+    return follow(client, settings, job)
+
+
+def output_of(job: "Job") -> str:
+    """The folder that a job fills: the stage's --output, or where the service tells it to."""
+    spec = job.job_spec if hasattr(job, "job_spec") else job.trial_job_spec
+    arguments = list(spec.worker_pool_specs[0].container_spec.args) if spec.worker_pool_specs else []
+    given = arguments[arguments.index("--output") + 1 :] if "--output" in arguments else []
+    return str(given[0] if given else spec.base_output_directory.output_uri_prefix).rstrip("/")
+
+
+def _check_alone(client: "JobServiceClient", settings: Settings, job: "Job", *, again: bool) -> None:
+    if again:
+        return
+    for rival in service.active(client, settings):
+        if output_of(rival) == output_of(job):
+            raise InputError(
+                f"{rival.display_name} ({service.state(rival)}, {service.console_link(rival)}) fills "
+                f"{output_of(job)}, and a folder has one writer. Follow it: python -m vertex follow "
+                f"{rival.name}; or give --again to submit all the same"
+            )
+    # A training goes on with what it finds in its folder; a new study's trials have other values there.
+    for earlier in service.studies(client, settings, job):
+        if output_of(earlier) == output_of(job):
+            raise InputError(
+                f"{output_of(job)} has the trials of {earlier.display_name}, in the way of new "
+                "ones: choose another --study; or give --again to submit all the same"
+            )

@@ -6,7 +6,7 @@ import pytest
 
 from rehearsal.vertex_ai import JobFailedError
 from rehearsal.vertex_ai.errors import RefusedError
-from vertex import changes, operations
+from vertex.models import changes, operations
 
 
 @pytest.fixture

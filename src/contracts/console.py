@@ -12,6 +12,7 @@ from typing import Any, NoReturn, TypeVar
 
 import typer
 
+from contracts import vertex_environment
 from contracts.errors import InputError, StageError
 
 T = TypeVar("T")
@@ -29,7 +30,10 @@ class Terminated(BaseException):
 
 
 def log(event: str, **fields: Any) -> None:
-    """Report something that happened, on standard error: a sentence on a terminal, a JSON line elsewhere."""
+    """Report something that happened, on standard error: a sentence on a terminal, a JSON line elsewhere.
+
+    On Vertex AI on standard output: it files every line of the other as an ERROR.
+    """
     if sys.stderr.isatty():
         from tqdm import tqdm  # a process without a terminal needn't pay for it
 
@@ -37,8 +41,9 @@ def log(event: str, **fields: Any) -> None:
         tqdm.write(f"{event}  {details}".rstrip(), file=sys.stderr)
     else:
         # Bars of worker threads don't run without a terminal, so a plain write can't tear one.
-        sys.stderr.write(json.dumps({"event": event, **fields}, default=str) + "\n")
-        sys.stderr.flush()
+        stream = sys.stdout if vertex_environment.on_vertex() else sys.stderr
+        stream.write(json.dumps({"event": event, **fields}, default=str) + "\n")
+        stream.flush()
 
 
 def progress(items: Iterable[T], *, total: int | None, what: str, unit: str = "it") -> Iterator[T]:

@@ -76,3 +76,11 @@ def test_without_a_terminal_progress_is_json_lines(capsys):
     assert list(console.progress([1, 2, 3], total=3, what="reading")) == [1, 2, 3]
     line = json.loads(capsys.readouterr().err)
     assert (line["event"], line["done"], line["total"], line["finished"]) == ("reading", 3, 3, True)
+
+
+def test_vertex_ai_gets_its_lines_where_it_doesnt_take_them_for_errors(capsys, monkeypatch):
+    console.log("here")
+    monkeypatch.setenv("CLOUD_ML_JOB_ID", "7")
+    console.log("there")
+    told = capsys.readouterr()
+    assert (json.loads(told.err), json.loads(told.out)) == ({"event": "here"}, {"event": "there"})

@@ -123,7 +123,7 @@ def test_it_becomes_records_with_the_split_that_vertex_gave(data: str, bucket: s
         f"{bucket}/photos/missing.jpg": "it isn't there",
         f"{bucket}/photos/two.jpg": "2 labels, and an image has one class here",
     }
-    assert "up to date" in run("process").stderr
+    assert "up to date" in run("process").stdout
 
     processed = f"/gcs/{bucket.removeprefix('gs://')}/processed/flowers"
     done = run("build_records", "--input", interim, "--output", processed, "--workers", 1)

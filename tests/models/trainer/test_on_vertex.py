@@ -56,7 +56,8 @@ def start(tmp_path: Path, bucket: str) -> Iterator[Start]:
                 **places,
                 **variables,
             },
-            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
         )
         started.append(process)
@@ -78,17 +79,17 @@ def alone(**task: str) -> str:
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
-    _, said = process.communicate(timeout=SECONDS)
+    said, _ = process.communicate(timeout=SECONDS)
     assert "Traceback" not in said, said
     return process.returncode, said
 
 
 def until(process: subprocess.Popen[str], text: str, times: int) -> None:
     """Read what it says until a text came so often."""
-    assert process.stderr
+    assert process.stdout
     deadline = time.monotonic() + SECONDS
     while times:
-        line = process.stderr.readline()
+        line = process.stdout.readline()
         assert line, "it ended before"
         assert time.monotonic() < deadline
         times -= text in line

@@ -45,6 +45,7 @@ def rehearse(
         model_acts.canary(play, another)
         last_acts.pipeline(play)
         last_acts.secrecy(play)
+        last_acts.chapter(play)
     announce(f"{time.monotonic() - started:6.1f} s  all of it; every request and line: {report}")
 
 

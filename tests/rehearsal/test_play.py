@@ -6,7 +6,9 @@ import pytest
 
 from contracts.bundle import ModelBundle
 from rehearsal.job_acts import carried_on
+from rehearsal.last_acts import jobs_of_the_chapter, was_run
 from rehearsal.model_acts import distance
+from rehearsal.network import ROOT
 from rehearsal.play import DisagreementError
 from rehearsal.requests import RequestsDifferError, bodies, same_requests
 from rehearsal.vertex_ai import Recorded
@@ -70,3 +72,11 @@ def test_a_server_that_answers_otherwise_is_noticed(tiny_bundle):
     assert distance(answers(0.001), bundle) == pytest.approx(0.001)
     with pytest.raises(DisagreementError, match="from the bundle's golden one"):
         distance(answers(2 * bundle.golden_tolerance + 0.001), bundle)
+
+
+def test_readmes_commands_are_told_from_those_that_ran():
+    commands = jobs_of_the_chapter((ROOT / "README.md").read_text())
+    assert {"make download RUN=vertex", "make predict RUN=vertex IMAGE=photo.png"} <= set(commands)
+    assert was_run("make train RUN=vertex GPU=0", ["make", "train", "RUN=vertex", "MODEL=cnn", "GPU=0"])
+    assert was_run("make predict RUN=vertex IMAGE=a.png", ["make", "predict", "RUN=vertex", "IMAGE=/b.png"])
+    assert not was_run("make train RUN=vertex WORKERS=2", ["make", "train", "RUN=vertex"])

@@ -228,7 +228,7 @@ class Execution(BaseModel):
         default="auto",
         description="Weights & Biases; auto: online with a key in WANDB_API_KEY, in the file that "
         "WANDB_API_KEY_FILE names, or in the secret that WANDB_API_KEY_SECRET names (projects/P/secrets/S/"
-        "versions/V of Secret Manager), else offline.",
+        "versions/V of Secret Manager), else offline, also where that can't be read.",
     )
     wandb_project: str = Field(default="chrysalis", description="Its project there.", min_length=1)
 

@@ -65,7 +65,7 @@ def train_and_evaluate(
     options = options or architecture.options()
     design = architecture.design(options)
     image_size = choose_image_size(config, index, design)
-    wandb_mode(execution.wandb)
+    execution = execution.model_copy(update={"wandb": wandb_mode(execution.wandb)})
     if execution.class_info:
         read_class_info(execution.class_info, index.class_names)
     config = settled(config, execution, cluster, index, devices)

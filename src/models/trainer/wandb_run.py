@@ -17,7 +17,7 @@ from typing import Any, Final, Literal
 from contracts import vertex_environment
 from contracts.console import log
 from contracts.dataset import ShardIndex
-from contracts.errors import InputError
+from contracts.errors import InputError, StageError
 from contracts.secrets import secret
 from models.trainer import wandb_artifacts, wandb_parts, wandb_service
 from models.trainer.checkpoints import Row
@@ -43,13 +43,22 @@ CHARTED_CLASSES: Final = 100
 def wandb_mode(wanted: str) -> Mode:
     """Decide between online and offline; the key is put where W&B looks for it.
 
+    `auto` never ends a training: where what should hold the key can't be read, that is logged.
+
     Raises:
         InputError: online was asked for, and there is no key; or what should hold it can't be read.
-        StageError: Secret Manager doesn't answer.
+        StageError: online was asked for, and Secret Manager doesn't answer.
     """
     if wanted in ("off", "offline"):
         return "off" if wanted == "off" else "offline"
-    if key := secret(KEY):
+    try:
+        key = secret(KEY)
+    except (InputError, StageError) as error:
+        if wanted == "online":
+            raise
+        log("W&B stays offline", because=str(error))
+        return "offline"
+    if key:
         os.environ[KEY] = key
         return "online"
     if wanted == "online":

@@ -29,7 +29,7 @@ RUN = "night-1-0a1b2c3d"
 
 @pytest.fixture(autouse=True)
 def no_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("WANDB_API_KEY_FILE", "WANDB_MODE", "WANDB_DIR"):
+    for name in ("WANDB_API_KEY_FILE", "WANDB_API_KEY_SECRET", "WANDB_MODE", "WANDB_DIR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("WANDB_API_KEY", "")
     for name in ("CONFIG", "CACHE", "DATA"):
@@ -105,7 +105,24 @@ def test_a_key_that_isnt_there_is_said_so(tmp_path: Path, monkeypatch: pytest.Mo
         wandb_mode("online")
     monkeypatch.setenv("WANDB_API_KEY_FILE", str(tmp_path / "missing"))
     with pytest.raises(InputError, match="can't be read"):
-        wandb_mode("auto")
+        wandb_mode("online")
+
+
+@pytest.mark.parametrize(("status", "says"), [(404, "no enabled version"), (403, "give its service account")])
+def test_a_key_that_cant_be_read_ends_no_training_that_didnt_ask_for_it(
+    status: int,
+    says: str,
+    tell: Callable[..., tuple[str, str]],
+    loopback: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CHRYSALIS_SECRETS_ENDPOINT", loopback(lambda _request, _body: (status, {}, b"{}")))
+    monkeypatch.setenv("WANDB_API_KEY_SECRET", "projects/p/secrets/wandb/versions/latest")
+    out, err = tell("auto", "begin 0", "epoch 1", "close")
+    assert out == "done offline\n"
+    assert "W&B stays offline" in err and says in err
+    with pytest.raises(InputError, match=says):
+        wandb_mode("online")
 
 
 def test_online_tells_all_of_a_run(

@@ -21,9 +21,22 @@ FIND_EACH_OTHER = """
 import json, os, socket, time
 config = json.loads(os.environ["TF_CONFIG"])
 hosts = [host.split(":")[0] for role in ("chief", "worker") for host in config["cluster"][role]]
-time.sleep(2)  # until all are there
-print(json.dumps([config["task"], [socket.gethostbyname(host) for host in hosts]]), flush=True)
-time.sleep(2)
+deadline = time.monotonic() + 60
+def retried(attempt):
+    while True:
+        try:
+            return attempt()
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+with socket.create_server(("", 2222), backlog=9) as door:
+    addresses = [retried(lambda: socket.gethostbyname(host)) for host in hosts]
+    print(json.dumps([config["task"], addresses]), flush=True)
+    # None leaves before all have found it: each knocks at every door, and is knocked at by all.
+    knocks = [retried(lambda: socket.create_connection((host, 2222), 60)) for host in hosts]
+    for _ in hosts:
+        door.accept()
 """
 REPORT = """
 import json, os, sys

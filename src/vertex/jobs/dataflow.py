@@ -67,6 +67,14 @@ class Workers:
             help="The e-mail that workers run as.",
         ),
     ] = None
+    launcher_account: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CHRYSALIS_SERVICE_ACCOUNT",
+            help="With --launcher vertex: the e-mail that the custom job runs as. It needs "
+            "roles/dataflow.developer, and roles/iam.serviceAccountUser on the workers' account.",
+        ),
+    ] = None
     network: Annotated[
         str | None, typer.Option(envvar="CHRYSALIS_NETWORK", help="The network's name, of this project.")
     ] = None
@@ -174,7 +182,7 @@ def dataflow_cli(
     request = Request(Stage.RECORDS, root_uri(root, bucket), dataset, extra=tuple(extra or ()))
     work = dataflow_task(request, workers, settings, datetime.now(UTC))
     if (launcher or _usual_launcher()) is Launcher.VERTEX:
-        options = JobOptions(machine_type=LAUNCHER_MACHINE, service_account=workers.service_account)
+        options = JobOptions(machine_type=LAUNCHER_MACHINE, service_account=workers.launcher_account)
         send_task(work, options, settings, dry_run=dry_run, wait=wait, again=again)
         return
     command = docker_command(work, settings.image(IMAGE))

@@ -16,8 +16,8 @@ from vertex.jobs.submit import Dataset
 from vertex.machines import DEFAULT_ACCELERATOR, MACHINE_TYPES, gpu_count, machine
 from vertex.option_groups import grouped
 from vertex.pipelines.pipeline_job import job_id, pipeline_job, run
-from vertex.pipelines.pipeline_steps import Chain
-from vertex.pipelines.pipeline_yaml import Shape, all_parameters, compiled
+from vertex.pipelines.pipeline_steps import Chain, parameters
+from vertex.pipelines.pipeline_yaml import Shape, compiled
 from vertex.settings import Bucket, Root, Where, root_uri
 from vertex.stages import DEFAULT_MODEL
 from vertex.wire import request_json, show_request
@@ -101,8 +101,11 @@ def pipeline_cli(
     train: TrainOptions,
     cache: Annotated[
         bool,
-        typer.Option(help="Skip a step that ran before with the same image, command and parameters."),
-    ] = True,
+        typer.Option(
+            help="Skip a step that ran before with the same image, command and parameters, whatever its "
+            "folders hold by now. Without it, the stages themselves skip what is up to date."
+        ),
+    ] = False,
     output: Annotated[
         str | None, typer.Option(help="Write the YAML there; without this and --run it is printed.")
     ] = None,
@@ -116,9 +119,8 @@ def pipeline_cli(
 ) -> None:
     """Compile download → process → records → train → gate to a pipeline, and run it if wanted.
 
-    The steps' images, commands and folders are those of `submit`. Parameters: root, dataset, source, run_id,
-    train's options, and the machines' cpu, memory, train_cpu, train_memory and accelerator. The cache
-    compares images by tag: give --tag, as `push` names it, rather than latest.
+    The steps' images, commands and folders are those of `submit`. Parameters: root, dataset, source, run_id and
+    train's options. The cache compares images by tag: give --tag, as `push` names it, rather than latest.
     """
     settings = where.settings()
     gpu = gpu_count(train.gpu)
@@ -137,7 +139,7 @@ def pipeline_cli(
         return
     job = pipeline_job(
         text,
-        all_parameters(chain, shape),
+        parameters(chain),
         datetime.now(UTC),
         service_account=run_options.service_account,
         network=run_options.network,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Final, NamedTuple
 
+from contracts.errors import InputError
 from vertex.stages import DEFAULT_MODEL, Request, Stage, Task, task
 
 GATE: Final = "gate"
@@ -71,14 +72,22 @@ def steps(chain: Chain) -> list[Step]:
 
 
 def parameters(chain: Chain) -> dict[str, str]:
-    """The pipeline's parameters and their default values."""
+    """The pipeline's parameters and their default values.
+
+    Raises:
+        InputError: an option of train is called like a parameter of the pipeline's own.
+    """
     own = {
         "root": chain.root,
         "dataset": chain.dataset,
         "source": chain.source or chain.dataset,
         "run_id": chain.run_id or chain.model,
     }
-    return own | {_parameter(flag): value for _, flag, value in _options(chain)}
+    given = {_parameter(flag): value for _, flag, value in _options(chain)}
+    if twice := sorted(own.keys() & given.keys()):
+        flag = "--" + twice[0].replace("_", "-")
+        raise InputError(f"{flag} is a parameter of the pipeline itself: give it before the --")
+    return own | given
 
 
 def _tasks(chain: Chain) -> list[Task]:

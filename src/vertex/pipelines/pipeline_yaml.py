@@ -23,6 +23,9 @@ RETRIES: Final = 2
 
 CPU_SIZE: Final = ("8", "30G")
 """Cores and memory of process and records."""
+MOST_CORES: Final = 96
+MOST_MEMORY: Final = 624
+"""GB: more, and more cores, no step on Vertex AI Pipelines may ask for."""
 
 _SIZES: Final[Mapping[str, tuple[int, float]]] = {
     "n1-standard": (1, 3.75),
@@ -44,7 +47,7 @@ class Shape:
     """Of train."""
     environment: Mapping[str, str]
     """Of train: plain values, and where secrets are."""
-    cache: bool = True
+    cache: bool = False
 
 
 def compiled(chain: Chain, shape: Shape, settings: Settings) -> str:
@@ -56,13 +59,13 @@ def compiled(chain: Chain, shape: Shape, settings: Settings) -> str:
     from kfp import compiler, dsl
 
     planned = steps(chain)
-    values = all_parameters(chain, shape)
+    values = parameters(chain)
 
     def build(*given: Any) -> None:
         channels, before = dict(zip(values, given, strict=True)), None
         for step in planned:
             made = _component(step, settings)(**_inputs(step, channels))
-            _shape(made, step, shape, channels)
+            _shape(made, step, shape)
             before = made if before is None else made.after(before)
 
     build.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
@@ -78,22 +81,6 @@ def compiled(chain: Chain, shape: Shape, settings: Settings) -> str:
         text = file.read_text(encoding="utf-8")
     refuse_secrets(text)
     return text
-
-
-def all_parameters(chain: Chain, shape: Shape) -> dict[str, str]:
-    """The chain's parameters, and those of the machines, with their default values.
-
-    Raises:
-        InputError: an option of train is called like another parameter, or its machine isn't known.
-    """
-    ours = {"cpu": CPU_SIZE[0], "memory": CPU_SIZE[1]}
-    ours |= dict(zip(("train_cpu", "train_memory"), _size(shape.machine), strict=True))
-    if shape.machine.accelerator:
-        ours["accelerator"] = shape.machine.accelerator
-    values = parameters(chain)
-    if twice := sorted(ours.keys() & values.keys()):
-        raise InputError(f"--{twice[0]} is a parameter of the pipeline itself: write --{twice[0]}=value")
-    return values | ours
 
 
 def _component(step: Step, settings: Settings) -> Any:
@@ -124,20 +111,28 @@ def _filled(step: Step) -> list[Filled]:
     return [argument for argument in step.arguments if isinstance(argument, Filled)]
 
 
-def _shape(made: Any, step: Step, shape: Shape, channels: Mapping[str, Any]) -> None:
-    """Say how a step runs. The gate looks at the champion so far: it is never taken from the cache."""
+def _shape(made: Any, step: Step, shape: Shape) -> None:
+    """Say how a step runs. The gate looks at the champion so far: it is never taken from the cache.
+
+    Sizes are constants, as Vertex AI Pipelines takes no parameters in their place.
+    """
     made.set_caching_options(shape.cache and step.name != GATE)
     if step.name != GATE:
         made.set_retry(RETRIES, backoff_duration="60s", backoff_factor=2)
     if step.name in ("process", "records"):
-        made.set_cpu_limit(channels["cpu"]).set_memory_limit(channels["memory"])
+        _set_size(made, CPU_SIZE)
     if step.name == "train":
-        made.set_cpu_limit(channels["train_cpu"]).set_memory_limit(channels["train_memory"])
+        _set_size(made, _size(shape.machine))
         if shape.machine.accelerator:
-            made.set_accelerator_type(channels["accelerator"])
+            made.set_accelerator_type(shape.machine.accelerator)
             made.set_accelerator_limit(shape.machine.accelerator_count)
         for name, value in shape.environment.items():
             made.set_env_variable(name, value)
+
+
+def _set_size(made: Any, size: tuple[str, str]) -> None:
+    cores, memory = size
+    made.set_cpu_limit(cores).set_memory_limit(memory)
 
 
 def _size(machine: Machine) -> tuple[str, str]:
@@ -149,4 +144,9 @@ def _size(machine: Machine) -> tuple[str, str]:
             f"got {machine.type!r}"
         )
     cores, memory = (each * int(count.removesuffix("g")) for each in _SIZES[family])
+    if cores > MOST_CORES or memory > MOST_MEMORY:
+        raise InputError(
+            f"a pipeline's step has {MOST_CORES} cores and {MOST_MEMORY} GB at most, and {machine.type} "
+            f"{cores} and {memory:g}: give a smaller --gpu, or train with `python -m vertex submit train`"
+        )
     return str(cores), f"{memory:g}G"

@@ -170,12 +170,21 @@ def test_a_dry_run_prints_the_command(dataflow):
 
 
 def test_without_docker_a_custom_job_starts_it(dataflow):
-    done = dataflow("--dry-run", PATH="/nowhere")
+    done = dataflow(
+        "--dry-run",
+        PATH="/nowhere",
+        CHRYSALIS_SERVICE_ACCOUNT="trainer@my-project.iam.gserviceaccount.com",
+        CHRYSALIS_DATAFLOW_ACCOUNT="worker@my-project.iam.gserviceaccount.com",
+    )
     job = json.loads(done.stdout)
     [pool] = job["jobSpec"]["workerPoolSpecs"]
     assert pool["containerSpec"]["imageUri"].endswith("/beam:latest")
     assert "--runner=DataflowRunner" in pool["containerSpec"]["args"]
     assert pool["machineSpec"]["machineType"] == "n1-standard-4"
+    # Only the first may start Dataflow jobs, and have them run as the second.
+    assert job["jobSpec"]["serviceAccount"].startswith("trainer@")
+    worker = "--service_account_email=worker@my-project.iam.gserviceaccount.com"
+    assert worker in pool["containerSpec"]["args"]
 
 
 def test_what_is_composed_cannot_be_given(dataflow):

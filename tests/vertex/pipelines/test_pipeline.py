@@ -105,15 +105,18 @@ def test_machines_retries_and_the_cache():
     )
     tasks, executors = document["root"]["dag"]["tasks"], document["deploymentSpec"]["executors"]
     train = executors["exec-train"]["container"]
-    assert train["resources"]["accelerator"]["resourceCount"] == "4"
-    parameters = document["root"]["inputDefinitions"]["parameters"]
-    machine = [parameters[name]["defaultValue"] for name in ("accelerator", "train_cpu", "train_memory")]
-    assert machine == ["NVIDIA_L4", "48", "192G"]
+    resources = train["resources"]
+    # Values, as Vertex AI Pipelines reads no parameters here.
+    assert resources["accelerator"] | {"type": "NVIDIA_L4", "count": "4"} == resources["accelerator"]
+    assert (resources["cpuLimit"], resources["memoryLimit"]) == (48.0, 192.0)
+    assert "{{" not in json.dumps(resources)
     secret = {"name": "WANDB_API_KEY_SECRET", "value": "projects/my-project/secrets/wandb-key/versions/3"}
     assert train["env"] == [secret]
-    assert [name for name, each in tasks.items() if not each["cachingOptions"].get("enableCache")] == ["gate"]
+    assert not any(each["cachingOptions"].get("enableCache") for each in tasks.values())
     assert [name for name, each in tasks.items() if "retryPolicy" not in each] == ["gate"]
     assert "accelerator" not in pipeline("--gpu", "0")
+    tasks = yaml.safe_load(pipeline("--cache"))["root"]["dag"]["tasks"]
+    assert [name for name, each in tasks.items() if not each["cachingOptions"].get("enableCache")] == ["gate"]
 
 
 def test_it_compiles_to_the_same_text_and_kfp_reads_it(tmp_path):
@@ -134,7 +137,8 @@ def test_it_compiles_to_the_same_text_and_kfp_reads_it(tmp_path):
     [
         (["--", "--output", "gs://b/x"], "--output is composed"),
         (["--gate-args", "'0.9"], "the options of a step can't be read: No closing quotation"),
-        (["--", "--cpu", "3"], "--cpu is a parameter of the pipeline itself: write --cpu=value"),
+        (["--", "--run-id", "b"], "--run-id is a parameter of the pipeline itself: give it before the --"),
+        (["--gpu", "8", "--accelerator", "NVIDIA_TESLA_A100"], "a2-highgpu-8g 96 and 680: give a smaller"),
         (["--gpu", "3"], "a machine holds 1, 2, 4 of NVIDIA_TESLA_T4; got --gpu 3"),
     ],
 )

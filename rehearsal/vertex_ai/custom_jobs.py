@@ -16,7 +16,7 @@ from rehearsal.vertex_ai.job import Job, Machines
 from rehearsal.vertex_ai.logs import Logs
 from rehearsal.vertex_ai.operations import Operations
 from rehearsal.vertex_ai.progress import Progress
-from rehearsal.vertex_ai.routes import LOCATION, Call, Route
+from rehearsal.vertex_ai.routes import LOCATION, Call, Route, job_routes
 
 ENDED = ("SUCCEEDED", "FAILED", "CANCELLED")
 
@@ -32,13 +32,9 @@ class CustomJobs:
 
     def routes(self) -> list[Route]:
         """Who answers what."""
-        several, one = f"{LOCATION}/customJobs", f"{LOCATION}/customJobs/{{id}}"
         return [
-            Route("POST", several, self.create, types.CustomJob, creates=True),
-            Route("GET", several, self.list),
-            Route("POST", f"{one}:cancel", self.cancel, types.CancelCustomJobRequest),
-            Route("GET", one, self.get),
-            Route("DELETE", one, self.delete),
+            *job_routes(self, self.jobs.kind, types.CustomJob, types.CancelCustomJobRequest),
+            Route("DELETE", f"{LOCATION}/{self.jobs.kind}/{{id}}", self.delete),
         ]
 
     def create(self, call: Call) -> Any:

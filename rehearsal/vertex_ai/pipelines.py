@@ -11,7 +11,7 @@ from rehearsal.vertex_ai.checks import check_bucket, check_labels, check_service
 from rehearsal.vertex_ai.collection import Collection, new_number, page
 from rehearsal.vertex_ai.errors import not_now, require
 from rehearsal.vertex_ai.progress import Progress
-from rehearsal.vertex_ai.routes import LOCATION, Call, Route
+from rehearsal.vertex_ai.routes import Call, Route, job_routes
 
 
 class Pipelines:
@@ -22,13 +22,7 @@ class Pipelines:
 
     def routes(self) -> list[Route]:
         """Who answers what."""
-        several, one = f"{LOCATION}/pipelineJobs", f"{LOCATION}/pipelineJobs/{{id}}"
-        return [
-            Route("POST", several, self.create, types.PipelineJob, creates=True),
-            Route("GET", several, self.list),
-            Route("POST", f"{one}:cancel", self.cancel, types.CancelPipelineJobRequest),
-            Route("GET", one, self.get),
-        ]
+        return job_routes(self, self.jobs.kind, types.PipelineJob, types.CancelPipelineJobRequest)
 
     def create(self, call: Call) -> Any:
         """Take a pipeline job."""

@@ -12,7 +12,7 @@ from rehearsal.vertex_ai.custom_jobs import cancel, shown
 from rehearsal.vertex_ai.errors import require
 from rehearsal.vertex_ai.job import Job, Machines
 from rehearsal.vertex_ai.logs import Logs
-from rehearsal.vertex_ai.routes import LOCATION, Call, Route
+from rehearsal.vertex_ai.routes import Call, Route, job_routes
 from rehearsal.vertex_ai.study import check_study
 from rehearsal.vertex_ai.tuning import Tuning
 
@@ -26,14 +26,8 @@ class TuningJobs:
 
     def routes(self) -> list[Route]:
         """Who answers what."""
-        several = f"{LOCATION}/hyperparameterTuningJobs"
         cancelling = types.CancelHyperparameterTuningJobRequest
-        return [
-            Route("POST", several, self.create, types.HyperparameterTuningJob, creates=True),
-            Route("GET", several, self.list),
-            Route("POST", f"{several}/{{id}}:cancel", self.cancel, cancelling),
-            Route("GET", f"{several}/{{id}}", self.get),
-        ]
+        return job_routes(self, self.jobs.kind, types.HyperparameterTuningJob, cancelling)
 
     def create(self, call: Call) -> Any:
         """Take a tuning job and start its first trials."""

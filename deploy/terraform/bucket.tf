@@ -39,13 +39,17 @@ resource "google_storage_bucket" "stages" {
 
 resource "google_storage_bucket_iam_member" "writers" {
   for_each = {
-    training = google_service_account.training.member
-    dataflow = google_service_account.dataflow.member
+    training = {
+      # What writes a job's logs to a TensorBoard asks for this role: on this bucket, no other.
+      role   = var.tensorboard ? "roles/storage.admin" : "roles/storage.objectUser"
+      member = google_service_account.training.member
+    }
+    dataflow = { role = "roles/storage.objectUser", member = google_service_account.dataflow.member }
   }
 
   bucket = google_storage_bucket.stages.name
-  role   = "roles/storage.objectUser"
-  member = each.value
+  role   = each.value.role
+  member = each.value.member
 }
 
 resource "google_storage_bucket_iam_member" "readers" {

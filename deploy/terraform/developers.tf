@@ -7,6 +7,8 @@ locals {
     "roles/run.developer",
     "roles/serviceusage.serviceUsageConsumer",
   ])
+  # Its objects, and where it is.
+  bucket_roles = toset(["roles/storage.objectUser", "roles/storage.bucketViewer"])
   accounts = {
     training = google_service_account.training.name
     serving  = google_service_account.serving.name
@@ -23,11 +25,20 @@ resource "google_project_iam_member" "developers" {
 }
 
 resource "google_storage_bucket_iam_member" "developers" {
-  for_each = toset(var.developers)
+  for_each = { for pair in setproduct(local.bucket_roles, var.developers) : join(" ", pair) => pair }
 
   bucket = google_storage_bucket.stages.name
-  role   = "roles/storage.objectUser"
-  member = each.value
+  role   = each.value[0]
+  member = each.value[1]
+}
+
+# Whether there is a version and it is enabled, which `make doctor` asks; not the value.
+resource "google_secret_manager_secret_iam_member" "developers" {
+  for_each = { for pair in setproduct(keys(local.secrets), var.developers) : join(" ", pair) => pair }
+
+  secret_id = google_secret_manager_secret.keys[each.value[0]].id
+  role      = "roles/secretmanager.viewer"
+  member    = each.value[1]
 }
 
 resource "google_artifact_registry_repository_iam_member" "developers" {

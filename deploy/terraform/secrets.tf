@@ -1,10 +1,10 @@
 # Containers only: `gcloud secrets versions add NAME --data-file=FILE` puts a value in, past Terraform's state.
 locals {
   # Each secret, and the only account that may read it.
-  secrets = {
-    wandb-api-key     = google_service_account.training.member
-    chrysalis-api-key = google_service_account.serving.member
-  }
+  secrets = merge(
+    { chrysalis-api-key = google_service_account.serving.member },
+    var.wandb ? { wandb-api-key = google_service_account.training.member } : {},
+  )
 }
 
 resource "google_secret_manager_secret" "keys" {

@@ -49,7 +49,13 @@ variable "kept_images" {
 }
 
 variable "tensorboard" {
-  description = "Whether jobs stream to a Vertex AI TensorBoard. Their account then needs the role Vertex AI User."
+  description = "Whether jobs stream to a Vertex AI TensorBoard. Their account then gets the roles Vertex AI User, and Storage Admin on the bucket."
+  type        = bool
+  default     = false
+}
+
+variable "wandb" {
+  description = "Whether trainings log to Weights & Biases: makes the secret for its key, which then needs a value."
   type        = bool
   default     = false
 }

@@ -97,34 +97,80 @@ def test_variables_and_outputs_say_what_they_are():
         assert "description" in output, labels
 
 
-def test_nobody_is_given_more_than_they_need():
-    roles = set(re.findall(r"\"(roles/[\w.]+)\"", code()))
-    assert roles == {
-        "roles/aiplatform.user",
-        "roles/artifactregistry.reader",
-        "roles/artifactregistry.writer",
-        "roles/dataflow.developer",
-        "roles/dataflow.worker",
-        "roles/iam.serviceAccountUser",
-        "roles/logging.logWriter",
-        "roles/logging.viewer",
-        "roles/run.developer",
-        "roles/secretmanager.secretAccessor",
-        "roles/serviceusage.serviceUsageConsumer",
-        "roles/storage.objectUser",
-        "roles/storage.objectViewer",
-    }
-    assert not re.search(r"allUsers|allAuthenticatedUsers", code())
-    # Bindings and policies take away what others were given; members only add.
+ROLES = {
+    ("google_project_iam_member", "accounts"): {
+        ("training", "roles/logging.logWriter"),
+        ("serving", "roles/logging.logWriter"),
+        ("dataflow", "roles/dataflow.worker"),
+        ("training", "roles/dataflow.developer"),
+        ("training", "roles/aiplatform.user"),  # with a TensorBoard
+    },
+    ("google_project_iam_member", "developers"): {
+        ("developers", f"roles/{role}")
+        for role in (
+            "aiplatform.user",
+            "dataflow.developer",
+            "logging.viewer",
+            "run.developer",
+            "serviceusage.serviceUsageConsumer",
+        )
+    },
+    ("google_storage_bucket_iam_member", "writers"): {
+        ("training", "roles/storage.objectUser"),
+        ("training", "roles/storage.admin"),  # with a TensorBoard
+        ("dataflow", "roles/storage.objectUser"),
+    },
+    ("google_storage_bucket_iam_member", "readers"): {("serving", "roles/storage.objectViewer")},
+    ("google_storage_bucket_iam_member", "developers"): {
+        ("developers", "roles/storage.objectUser"),
+        ("developers", "roles/storage.bucketViewer"),
+    },
+    ("google_service_account_iam_member", "training_as_dataflow"): {
+        ("training", "roles/iam.serviceAccountUser")
+    },
+    ("google_service_account_iam_member", "developers"): {("developers", "roles/iam.serviceAccountUser")},
+    ("google_artifact_registry_repository_iam_member", "pullers"): {
+        ("dataflow", "roles/artifactregistry.reader")
+    },
+    ("google_artifact_registry_repository_iam_member", "developers"): {
+        ("developers", "roles/artifactregistry.writer")
+    },
+    ("google_secret_manager_secret_iam_member", "readers"): {
+        ("serving", "roles/secretmanager.secretAccessor"),
+        ("training", "roles/secretmanager.secretAccessor"),
+    },
+    ("google_secret_manager_secret_iam_member", "developers"): {("developers", "roles/secretmanager.viewer")},
+}
+"""Who may be given which role, by what gives it."""
+
+
+def given(labels: tuple[str, ...]) -> set[tuple[str, str]]:
+    """The pairs of member and role that a grant can make, by its text and that of the locals it names."""
+    text = re.search(rf'^resource "{labels[0]}" "{labels[1]}" {{$.*?^}}$', code(), re.M | re.S).group()
+    for name in set(re.findall(r"local\.(\w+)", text)):
+        text += re.search(rf"^  {name}\s+= (?:.*?^  [\])}}]+$|[^\n]*[\])]$)", code(), re.M | re.S).group()
+    member, role = r"google_service_account\.(\w+)\.member", r"\"(roles/[\w.]+)\""
+    pairs = set()
+    for part in re.findall(r"{[^{}]*\bmember\s*=[^{}]*}", text):  # each with a role of its own, or of two
+        pairs |= {(who, what) for who in re.findall(member, part) for what in re.findall(role, part)}
+    if pairs:
+        return pairs
+    people = {"developers"} if "var.developers" in text else set(re.findall(member, text))
+    return {(who, what) for who in people for what in re.findall(role, text)}
+
+
+@pytest.mark.parametrize("labels", [each for each in RESOURCES if "_iam_" in each[0]], ids=".".join)
+def test_nobody_is_given_more_than_they_need(labels):
+    assert given(labels) == ROLES[labels]
+
+
+def test_grants_only_add():
+    # Bindings and policies take away what others were given.
     assert not [kind for kind, _ in RESOURCES if re.search(r"_iam_(binding|policy)$", kind)]
+    assert not re.search(r"allUsers|allAuthenticatedUsers", code())
     # On the project itself accounts may write logs, and start and do Dataflow's work.
     (accounts,) = [block for labels, block in RESOURCES.items() if labels[1] == "accounts"]
-    always = accounts["for_each"].partition("var.tensorboard")[0]
-    assert set(re.findall(r"roles/[\w.]+", always)) == {
-        "roles/logging.logWriter",
-        "roles/dataflow.developer",
-        "roles/dataflow.worker",
-    }
+    assert "aiplatform" not in accounts["for_each"].partition("var.tensorboard")[0]
 
 
 def test_the_bucket_is_closed_and_its_data_safe():

@@ -20,6 +20,18 @@ run "settings_come_out" {
     error_message = "Expected no TensorBoard where none is asked for."
   }
   assert {
+    condition     = !strcontains(output.environment, "CHRYSALIS_WANDB_SECRET") && keys(google_secret_manager_secret.keys) == ["chrysalis-api-key"]
+    error_message = "Expected no secret for Weights & Biases where none is asked for."
+  }
+  assert {
+    condition     = strcontains(output.next, "gcloud secrets versions add chrysalis-api-key") && !strcontains(output.next, "wandb")
+    error_message = "Expected what is left to do, and no more; got ${output.next}"
+  }
+  assert {
+    condition     = google_storage_bucket_iam_member.writers["training"].role == "roles/storage.objectUser"
+    error_message = "Expected a bucket's administrator only for a TensorBoard."
+  }
+  assert {
     condition     = length(google_project_iam_member.developers) == 0
     error_message = "Expected nobody to be given a role that isn't named."
   }
@@ -29,6 +41,7 @@ run "people_and_a_board" {
   variables {
     bucket      = "own-bucket"
     tensorboard = true
+    wandb       = true
     developers  = ["user:me@example.com", "group:ml@example.com"]
   }
 
@@ -37,8 +50,16 @@ run "people_and_a_board" {
     error_message = "Expected the bucket that is given, and the board."
   }
   assert {
-    condition     = length(google_service_account_iam_member.developers) == 6 && length(google_storage_bucket_iam_member.developers) == 2
-    error_message = "Expected each of two to run as three accounts, and to use the bucket."
+    condition     = length(google_service_account_iam_member.developers) == 6 && length(google_storage_bucket_iam_member.developers) == 4 && length(google_secret_manager_secret_iam_member.developers) == 4
+    error_message = "Expected each of two to run as three accounts, to use the bucket, and to see both secrets' state."
+  }
+  assert {
+    condition     = strcontains(output.environment, "CHRYSALIS_WANDB_SECRET=wandb-api-key\n") && strcontains(output.next, "versions add wandb-api-key")
+    error_message = "Expected the secret's name in the settings, and its value among what is left to do."
+  }
+  assert {
+    condition     = google_storage_bucket_iam_member.writers["training"].role == "roles/storage.admin"
+    error_message = "Expected the role that a TensorBoard's logs need."
   }
 }
 

@@ -6,20 +6,10 @@ from datetime import timedelta
 from typing import Any, Final
 
 from rehearsal.vertex_ai.errors import invalid, require
+from vertex.jobs.scheduling import FLEXIBLE, NOT_STANDARD
+from vertex.machines import accelerators
 
 LONGEST_JOB: Final = timedelta(days=7)
-
-FAMILIES: Final = {
-    "NVIDIA_TESLA_T4": "n1-",
-    "NVIDIA_TESLA_P4": "n1-",
-    "NVIDIA_TESLA_P100": "n1-",
-    "NVIDIA_TESLA_V100": "n1-",
-    "NVIDIA_L4": "g2-",
-    "NVIDIA_TESLA_A100": "a2-highgpu-",
-    "NVIDIA_A100_80GB": "a2-ultragpu-",
-    "NVIDIA_H100_80GB": "a3-highgpu-",
-}
-"""By accelerator, how the names of the machines begin that may hold it."""
 
 _LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
@@ -57,7 +47,7 @@ def check_job_spec(spec: Any) -> None:
             require(not pool.container_spec.image_uri, f"{where}.replica_count must be set")
             continue  # an empty pool keeps the place of a kind that isn't used
         _check_pool(pool, where)
-    _check_scheduling(spec.scheduling)
+    _check_scheduling(spec.scheduling, pools[0].machine_spec)
     if spec.base_output_directory:
         check_bucket(spec.base_output_directory.output_uri_prefix, "base_output_directory.output_uri_prefix")
     if spec.service_account:
@@ -99,11 +89,11 @@ def check_container(container: Any, where: str) -> None:
 
 
 def check_probe(probe: Any, where: str) -> None:
-    """Refuse a probe that may still wait when the next one is due."""
-    if probe and probe.period_seconds:
+    """Refuse a probe that gives up before the next one is due."""
+    if probe and probe.timeout_seconds:
         require(
-            probe.timeout_seconds < probe.period_seconds,
-            f"{where}.timeout_seconds must be less than period_seconds",
+            probe.timeout_seconds >= probe.period_seconds,
+            f"{where}.timeout_seconds must be greater or equal to period_seconds",
         )
 
 
@@ -115,9 +105,8 @@ def check_machine(machine: Any, where: str) -> None:
         bool(accelerator) == bool(machine.accelerator_count),
         f"{where}: accelerator_type and accelerator_count are set together or not at all",
     )
-    family = FAMILIES.get(accelerator, "")
     require(
-        machine.machine_type.startswith(family),
+        not accelerator or accelerator in accelerators(machine.machine_type),
         f"{where}: {accelerator} is not supported on {machine.machine_type}",
     )
 
@@ -129,6 +118,15 @@ def _check_pool(pool: Any, where: str) -> None:
     require(not size or 100 <= size <= 64000, f"{where}.disk_spec.boot_disk_size_gb: 100 to 64000")
 
 
-def _check_scheduling(scheduling: Any) -> None:
+def _check_scheduling(scheduling: Any, machine: Any) -> None:
     timeout = scheduling.timeout or timedelta()
     require(timedelta() <= timeout <= LONGEST_JOB, "scheduling.timeout: at most 604800s")
+    strategy = scheduling.strategy.name
+    require(
+        strategy != "FLEX_START" or machine.accelerator_type.name in FLEXIBLE,
+        f"scheduling.strategy: FLEX_START is not supported on {machine.machine_type}",
+    )
+    require(
+        machine.machine_type not in NOT_STANDARD or strategy in ("SPOT", "FLEX_START"),
+        f"scheduling.strategy: {machine.machine_type} requires SPOT or FLEX_START",
+    )

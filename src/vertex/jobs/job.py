@@ -8,7 +8,7 @@ from contracts.errors import InputError
 from vertex.jobs.environment import environment, pairs, refuse_secrets
 from vertex.jobs.job_options import JobOptions
 from vertex.jobs.scheduling import scheduling
-from vertex.machines import machine
+from vertex.machines import Machine, machine
 from vertex.settings import Settings
 from vertex.stages import Stage, Task
 from vertex.wire import request_json
@@ -51,10 +51,11 @@ def job_spec(task: Task, options: JobOptions, settings: Settings) -> "types.Cust
     """
     from google.cloud.aiplatform_v1 import types
 
+    computer = machine(task.gpu, options.accelerator, options.machine_type)
     output = task.output if options.base_output is None else _base_output(options.base_output)
     return types.CustomJobSpec(
-        worker_pool_specs=_pools(task, options, settings),
-        scheduling=scheduling(options, task.workers),
+        worker_pool_specs=_pools(task, computer, options, settings),
+        scheduling=scheduling(options, computer, task.workers),
         service_account=options.service_account or None,
         network=_network(options),
         reserved_ip_ranges=options.reserved_ip_range or [],
@@ -93,11 +94,12 @@ def label(value: str) -> str:
     return re.sub(r"[^a-z0-9_-]", "-", value.lower())[:LABEL_LENGTH]
 
 
-def _pools(task: Task, options: JobOptions, settings: Settings) -> "list[types.WorkerPoolSpec]":
+def _pools(
+    task: Task, computer: Machine, options: JobOptions, settings: Settings
+) -> "list[types.WorkerPoolSpec]":
     """The chief's pool, and with several hosts the others': the same machine and the same container."""
     from google.cloud.aiplatform_v1 import types
 
-    computer = machine(task.gpu, options.accelerator, options.machine_type)
     variables = environment(options, settings.project, training=task.stage is Stage.TRAIN)
     pool = types.WorkerPoolSpec(
         machine_spec=types.MachineSpec(

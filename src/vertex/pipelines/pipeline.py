@@ -119,8 +119,8 @@ def pipeline_cli(
 ) -> None:
     """Compile download → process → records → train → gate to a pipeline, and run it if wanted.
 
-    The steps' images, commands and folders are those of `submit`. Parameters: root, dataset, source, run_id and
-    train's options. The cache compares images by tag: give --tag, as `push` names it, rather than latest.
+    The steps' images, commands and folders are those of `submit`. Parameters: root, dataset, source, run_id
+    and train's options. The cache compares images by tag: give --tag, as `push` names it, rather than latest.
     """
     settings = where.settings()
     gpu = gpu_count(train.gpu)

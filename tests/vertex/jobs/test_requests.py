@@ -20,7 +20,7 @@ REQUESTS = {
     "train_on_four_gpus": [*TRAIN, "--gpu", "4", "--", "--epochs", "20"],
     "train_on_three_hosts": [*TRAIN, "--workers", "3", "--gpu", "2", "--accelerator", "NVIDIA_L4"],
     "train_on_a_spot_machine": [*TRAIN, "--spot", "--timeout", "12h", "--restart-on-worker-restart"],
-    "train_when_machines_are_free": [*TRAIN, "--max-wait", "6h"],
+    "train_when_machines_are_free": [*TRAIN, "--max-wait", "6h", "--accelerator", "NVIDIA_L4"],
     "train_with_tensorboard": [*TRAIN, "--tensorboard", "987", "--service-account", ACCOUNT],
     "train_with_everything_else": [
         *(*TRAIN, "--network", "projects/123/global/networks/inner", "--reserved-ip-range", "vertex-range"),

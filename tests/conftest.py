@@ -120,7 +120,7 @@ def loopback() -> Iterator[Callable[[Callable[[BaseHTTPRequestHandler, bytes], A
                 self.end_headers()
                 self.wfile.write(content)
 
-            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any  # noqa: N815
+            do_HEAD = do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any  # noqa: N815
 
             def log_message(self, *_: Any) -> None:
                 """Keep the test's output clean."""

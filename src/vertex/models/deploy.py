@@ -68,7 +68,7 @@ def deploy_to_vertex(
         changes,
         options.endpoint or (resource_id(version.dataset) if version.dataset else version.model_id),
         {"app": "chrysalis", "dataset": label(version.dataset)},
-        dedicated=options.dedicated,
+        dedicated=not options.shared,
     )
     if options.canary is None:
         rollout.replace(endpoint, wanted, version)

@@ -34,10 +34,11 @@ class OnVertex:
         int | None,
         typer.Option(min=1, max=99, help="vertex: percent of the requests that it gets, beside the old one."),
     ] = None
-    dedicated: Annotated[
+    shared: Annotated[
         bool,
         typer.Option(
-            "--dedicated", help="vertex: a new endpoint gets an address of its own, for 10 MB requests."
+            "--shared",
+            help="vertex: a new endpoint gets no address of its own, and takes 1.5 MB a request, not 10 MB.",
         ),
     ] = False
 

@@ -1,5 +1,6 @@
 """What runs a registered model on an endpoint: on what and how often, as the message that deploys it."""
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -40,7 +41,7 @@ def check_image(version: Version, resources: Resources) -> None:
     Raises:
         InputError: it is the CPUs', and there are to be GPUs, or the other way round.
     """
-    image = version.image.rpartition("/")[2].partition(":")[0]
+    image = re.split("[:@]", version.image.rpartition("/")[2])[0]
     if image not in IMAGES:  # somebody else's, who may know
         return
     on_gpu = image == IMAGES[1]

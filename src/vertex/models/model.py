@@ -7,6 +7,7 @@ from contracts import storage
 from contracts.bundle import ModelBundle
 from contracts.errors import InputError
 from vertex.jobs.job import label
+from vertex.registry import pinned
 from vertex.settings import Settings
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class Servable(NamedTuple):
     uri: str
     bundle: ModelBundle
     image: str
-    """The whole reference."""
+    """The whole reference, by its digest where the registry tells it."""
 
     @property
     def mark(self) -> str:
@@ -47,11 +48,11 @@ def servable(model: str, settings: Settings, *, gpu: bool) -> Servable:
         gpu: whether it is to run on GPUs.
 
     Raises:
-        InputError: there is none, the gate didn't bless it, or it isn't in a bucket.
+        InputError: there is none, the gate didn't bless it, it isn't in a bucket, or the image wasn't pushed.
     """
     check_reachable(model)
     uri, bundle = blessed(model)
-    return Servable(uri, bundle, settings.image(IMAGES[gpu]))
+    return Servable(uri, bundle, pinned(settings, IMAGES[gpu]))
 
 
 def blessed(model: str) -> tuple[str, ModelBundle]:
@@ -165,6 +166,7 @@ def container(served: Servable) -> "ModelContainerSpec":
         ports=[types.Port(container_port=PORT)],
         predict_route=fields["vertex_predict_route"].default,
         health_route=health_route,
-        startup_probe=probe(period_seconds=5, timeout_seconds=4, failure_threshold=STARTUP_SECONDS // 5),
-        health_probe=probe(period_seconds=10, timeout_seconds=5, failure_threshold=3),
+        # The service wants no timeout below its period.
+        startup_probe=probe(period_seconds=5, timeout_seconds=5, failure_threshold=STARTUP_SECONDS // 5),
+        health_probe=probe(period_seconds=10, timeout_seconds=10, failure_threshold=3),
     )

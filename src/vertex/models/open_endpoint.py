@@ -51,10 +51,14 @@ class OpenEndpoint:
         Raises:
             InputError: several are called so, or none can be.
         """
-        if find(client, changes.settings, name) is None:
+        found = find(client, changes.settings, name)
+        if found is None:
             endpoint = create(client, changes, name, labels, dedicated=dedicated)
             if changes.dry_run:
                 return cls(client, changes, endpoint)
+        elif found.dedicated_endpoint_enabled != dedicated:
+            kind = "shared" if dedicated else "dedicated"
+            log(f"the endpoint stays {kind}: one under another name would be new", endpoint=name)
         return cls.found(client, changes, name)
 
     @property

@@ -28,6 +28,8 @@ class Command:
 
     arguments: Sequence[str]
     source: Sequence[str] | None = None
+    needs: str = ""
+    """What it takes that isn't there by itself: told where it fails."""
 
     def __str__(self) -> str:
         """As a shell takes it."""
@@ -79,15 +81,16 @@ def _run(command: Command, folder: str) -> None:
         source = subprocess.run(command.source, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
         given = source.stdout
         if source.returncode:
-            raise _failed(command.source, source.returncode)
+            raise _failed(command.source, source.returncode, command.needs)
     done = (
         subprocess.run(command.arguments, cwd=folder, input=given)
         if given is not None
         else subprocess.run(command.arguments, cwd=folder, stdin=subprocess.DEVNULL)
     )
     if done.returncode:
-        raise _failed(command.arguments, done.returncode)
+        raise _failed(command.arguments, done.returncode, command.needs)
 
 
-def _failed(arguments: Sequence[str], code: int) -> StageError:
-    return StageError(f"`{shlex.join(arguments)}` ended with {code}: what it said stands above")
+def _failed(arguments: Sequence[str], code: int, needs: str) -> StageError:
+    needed = f"; {needs}" if needs else ""
+    return StageError(f"`{shlex.join(arguments)}` ended with {code}: what it said stands above{needed}")

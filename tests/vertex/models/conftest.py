@@ -91,6 +91,33 @@ def unblessed(models: str) -> None:
     bundle("refused", verdict(blessed=False)).write(f"{models}/refused")
 
 
+class Registry:
+    """An image registry on loopback: what it has by NAME:TAG, which a test pushes anew."""
+
+    def __init__(self, loopback: Callable[..., str]) -> None:
+        self.digests: dict[str, str] = {}
+        host = loopback(self._answer).removeprefix("http://")
+        self.images = f"{host}/my-project/chrysalis"
+
+    def push(self, image: str, content: str) -> str:
+        """Have `image` be one of `content` from now on: its digest."""
+        self.digests[image] = f"sha256:{content:0>64}"
+        return self.digests[image]
+
+    def _answer(self, request: Any, body: bytes) -> tuple[int, dict[str, str], bytes]:
+        name, _, tag = request.path.removeprefix("/v2/my-project/chrysalis/").partition("/manifests/")
+        digest = self.digests.get(f"{name}:{tag}")
+        return (200, {"Docker-Content-Digest": digest}, b"") if digest else (404, {}, b"")
+
+
+@pytest.fixture
+def registry(loopback: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> Registry:
+    """Push to, and deploy from, a registry of this test's own; it is empty."""
+    registry = Registry(loopback)
+    monkeypatch.setenv("CHRYSALIS_IMAGES", registry.images)
+    return registry
+
+
 class Done(NamedTuple):
     """What became of a command."""
 

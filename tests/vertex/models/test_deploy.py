@@ -128,6 +128,37 @@ def test_gpus_get_their_image(vertex, vertex_ai, blessed, changing):
     assert "expected --gpu 1 or more, got --gpu 0" in done.err
 
 
+def test_an_image_pushed_anew_is_deployed(vertex, vertex_ai, blessed, registry, changing, served):
+    for content in "12":
+        digest = registry.push("serving:latest", content)
+        assert vertex("deploy", "--model", blessed("a")).code == 0
+        image = changing()[0].message.model.container_spec.image_uri
+        assert image == f"{registry.images}/serving@{digest}"
+        assert vertex("deploy", "--model", blessed("a")).code == 0
+        assert changing() == []
+    assert served() == {"chrysalis-digits-2": 100}
+    done = vertex("deploy", "--model", "chrysalis-digits@1", "--gpu", "1")
+    assert (done.code, "expected --gpu 0, got --gpu 1" in done.err) == (2, True)
+
+
+def test_an_image_that_wasnt_pushed_is_told(vertex, vertex_ai, blessed, registry, changing):
+    registry.push("serving:latest", "1")
+    done = vertex("deploy", "--model", blessed("a"), "--gpu", "1")
+    assert (done.code, len(done.err.splitlines())) == (2, 1)
+    assert "serving-cuda:latest: make push ARGS=serving-cuda, or set CHRYSALIS_TAG" in done.err
+    assert changing() == []
+
+
+@pytest.mark.parametrize(("first", "then"), [([], ["--shared"]), (["--shared"], [])])
+def test_an_endpoint_stays_of_its_kind(vertex, vertex_ai, blessed, first, then):
+    vertex("deploy", "--model", blessed("a"), *first)
+    (endpoint,) = vertex_ai._endpoints.endpoints.items.values()
+    assert endpoint.dedicated_endpoint_enabled == (first == [])
+    done = vertex("deploy", "--model", blessed("a"), *then)
+    assert done.code == 0
+    assert f"stays {'shared' if first else 'dedicated'}" in done.err
+
+
 class KilledError(BaseException):
     """As SIGKILL: nothing is tidied up, and what was begun goes on at the service."""
 

@@ -15,6 +15,12 @@ from contracts.bundle import ModelBundle
 ECR = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/chrysalis"
 
 
+@pytest.fixture(autouse=True)
+def offline(monkeypatch):
+    """No registry but one on loopback can be asked."""
+    monkeypatch.setenv("CHRYSALIS_VERTEX_ENDPOINT", "http://127.0.0.1:9")
+
+
 @pytest.fixture
 def tools(tmp_path, monkeypatch):
     """Put gcloud, docker, aws and sam on the PATH; `tools()` gives each call, its input and its files."""
@@ -72,6 +78,20 @@ def test_cloud_run(vertex, blessed, tools, snapshot):
     assert commands == ["gcloud run services replace service.yaml --project my-project --region europe-west4"]
     assert call["files"] == files
     assert yaml.safe_load(files["service.yaml"]) == snapshot
+
+
+@pytest.mark.parametrize(("target", "image"), [("cloudrun", "serving"), ("function", "serving-function")])
+def test_an_image_pushed_anew_makes_another_revision(vertex, blessed, tools, registry, target, image):
+    arguments = ("deploy", "--target", target, "--model", blessed("a"), "--allow-bucket", "photos")
+    none = vertex(*arguments)
+    assert (none.code, f"make push ARGS={image}, or" in none.err, tools()) == (2, True, [])
+    for content in "12":
+        digest = registry.push(f"{image}:latest", content)
+        assert vertex(*arguments).code == 0
+        (container,) = yaml.safe_load(tools()[-1]["files"]["service.yaml"])["spec"]["template"]["spec"][
+            "containers"
+        ]
+        assert container["image"] == f"{registry.images}/{image}@{digest}"
 
 
 def test_a_function(vertex, blessed, tools, snapshot, monkeypatch):
@@ -155,10 +175,17 @@ def test_without_its_tool_it_says_so(vertex, blessed, monkeypatch, tmp_path):
     assert "gcloud isn't installed: see cloud.google.com/sdk/docs/install" in done.err
 
 
-def test_a_tool_that_fails_is_told(vertex, blessed, tools, monkeypatch):
-    done = vertex("deploy", "--target", "cloudrun", "--model", blessed("a"), "--project", "broken")
+@pytest.mark.parametrize(
+    ("target", "needs"),
+    [
+        ("cloudrun", "an API key in Secret Manager (gcloud secrets versions add chrysalis-api-key"),
+        ("appengine", "an application (gcloud app create --project broken), in it a service called default"),
+    ],
+)
+def test_a_tool_that_fails_is_told(vertex, blessed, tools, target, needs):
+    done = vertex("deploy", "--target", target, "--model", blessed("a"), "--project", "broken")
     assert done.code == 1
-    assert "europe-west4` ended with 1: what it said stands above" in done.err
+    assert f"` ended with 1: what it said stands above; it needs {needs}" in done.err
 
 
 def test_the_script_is_one_that_a_shell_takes(vertex, blessed, tools, tmp_path):

@@ -7,11 +7,12 @@
 #   RUN          local, docker or vertex; records alone also dataflow                      [local]
 #   MODEL        the architecture: cnn, keras_applications, vgg16 or xception              [vgg16]
 #   RUN_ID       the training run's name                                                   [MODEL]
-#   GPU          how many GPUs train, or all                                               [what the host has]
+#   GPU          how many GPUs train, or all                       [what the host has; with RUN=vertex, 1]
 #   WORKERS      how many hosts train together, with RUN=vertex                            [1]
 #   ARGS         further options of the stage; of train, for pipeline and demo
 #   SPACE, STUDY the search space of tune, and its study's name           [searches/from_scratch.yaml, study]
 #   IMAGE        a photo for predict, and for notebooks
+#   JOB          of follow and cancel: a job on Vertex AI, by its number or its name
 #   FLOORS       what the gate asks for, as --min-accuracy 0.9 --max-ece 0.05     [better than one class for all]
 #   VERTEX_ARGS  further options of the submission, such as --dry-run or --spot
 #   TARGET       where deploy puts a bundle: vertex, cloudrun, appengine, function or lambda
@@ -29,7 +30,7 @@ $(foreach line,$(shell sed -nE '/^[A-Z][A-Z0-9_]*=[^"\x27`$$\#[:space:]]*$$/p' .
 DATASET ?= digits
 RUN ?= $(if $(filter-out lambda,$(TARGET)),vertex,local)
 CLOUD_ROOT := $(if $(CHRYSALIS_BUCKET),gs://$(CHRYSALIS_BUCKET:gs://%=%))
-ROOT ?= $(if $(filter docker,$(RUN)),gs://chrysalis,$(or $(if $(filter-out local,$(RUN)),$(CLOUD_ROOT)),data))
+ROOT ?= $(if $(filter docker,$(RUN)),gs://chrysalis,$(or $(if $(filter-out local,$(RUN))$(filter doctor,$(MAKECMDGOALS)),$(CLOUD_ROOT)),data))
 MODEL ?= vgg16
 RUN_ID ?= $(MODEL)
 HOST_GPUS := $(shell nvidia-smi -L 2>/dev/null | grep -c ^GPU)
@@ -56,6 +57,11 @@ SETUP := .venv/.synced-$(ACCELERATOR)
 ifeq ($(filter $(RUN),local docker vertex $(if $(filter-out records,$(MAKECMDGOALS)),,dataflow)),)
 $(error RUN is "$(RUN)"; it is one of local, docker, vertex, and dataflow for records)
 endif
+ifneq ($(filter serve,$(MAKECMDGOALS)),)
+ifeq ($(filter $(RUN),local docker),)
+$(error RUN is "$(RUN)"; serve runs with local or docker: make deploy RUN=$(RUN) puts a bundle into service)
+endif
+endif
 TARGETS := vertex cloudrun appengine function lambda
 ifneq ($(filter deploy,$(MAKECMDGOALS)),)
 ifeq ($(filter $(or $(TARGET),$(RUN)),$(TARGETS) $(if $(TARGET),,docker)),)
@@ -80,6 +86,7 @@ ifeq ($(filter $(RUN),local vertex),)
 $(error RUN is "$(RUN)"; tune and predict run with local or vertex)
 endif
 endif
+
 
 STAGES := download process records train gate
 # What a stage is given beyond its folders: of a whole pipeline's ARGS, only the training's.
@@ -133,6 +140,9 @@ deploy-docker: %-docker:
 	@$(COMPOSE) run --rm --build -T serving --model $(MODEL_URI) --check
 	@$(COMPOSE) up --detach --wait --force-recreate serving
 
+ifneq ($(and $(filter vertex,$(RUN)),$(filter --no-wait,$(VERTEX_ARGS)),$(filter pipeline,$(MAKECMDGOALS))),)
+$(error --no-wait would send all stages at once, each before its data is there: make pipeline-yaml VERTEX_ARGS="--run --no-wait" hands Vertex AI the chain)
+endif
 # On Vertex AI: `python -m vertex submit --help` says what CHRYSALIS_PROJECT, _REGION and _IMAGES are.
 SUBMITTED := $(filter-out gate,$(STAGES))
 .PHONY: $(STAGES:%=%-vertex)
@@ -179,11 +189,17 @@ predict-local: $(SETUP)
 	@$(PY) -m serving.predict --model $(MODEL_URI) $(ARGS) "$(or $(IMAGE),$(error IMAGE is empty: make predict IMAGE=photo.jpg))"
 
 ##@ On Google Cloud
-.PHONY: doctor push promote rollback predict-vertex $(TARGETS:%=deploy-%)
+.PHONY: doctor push jobs follow cancel promote rollback predict-vertex $(TARGETS:%=deploy-%)
 doctor: $(SETUP) ## check what could keep a stage from running, here and in the project
 	@$(PY) -m vertex doctor --root $(ROOT) --dataset $(NAME) --model $(MODEL) $(if $(filter-out GPU=all,$(call given,GPU)),--gpu $(GPU)) $(if $(WORKERS),--workers $(WORKERS)) $(ARGS)
 push: $(SETUP) ## build MODEL's images and the chain's, tag them with the commit, and push them
 	@$(PY) -m vertex push --model $(MODEL) $(ARGS)
+jobs: $(SETUP) ## what runs on Vertex AI
+	@$(PY) -m vertex list $(ARGS)
+follow: $(SETUP) ## see a job there to its end: make follow JOB=1234
+	@$(PY) -m vertex follow "$(or $(JOB),$(error JOB is empty: make jobs lists them))"
+cancel: $(SETUP) ## stop a job there: make cancel JOB=1234
+	@$(PY) -m vertex cancel "$(or $(JOB),$(error JOB is empty: make jobs lists them))" $(ARGS)
 # Also AWS: `python -m vertex deploy --help` says what each target takes.
 $(TARGETS:%=deploy-%): deploy-%: $(SETUP)
 	@$(PY) -m vertex deploy --target $* --model $(MODEL_URI) $(if $(DRY_RUN),--dry-run) $(VERTEX_ARGS)

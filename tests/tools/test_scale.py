@@ -11,6 +11,7 @@ from tools.scale import measured as reports
 from tools.scale import serving, sharding, training
 from tools.scale.__main__ import app, read_bytes
 from tools.scale.assumptions import HOSTS
+from tools.scale.document import table
 
 FIGURES = reports.Measured(
     photo_kb=100,
@@ -99,3 +100,8 @@ def test_the_command_answers_for_other_sizes():
     done = CliRunner().invoke(app, ["--bytes", "100GB", "--requests", "50"])
     assert done.exit_code == 0, done.exception
     assert '"shards": 119' in done.stderr and '"replicas"' in done.stderr
+
+
+def test_a_row_has_a_cell_under_each_heading():
+    with pytest.raises(ValueError, match="expected 2 cells"):
+        table(("a", "b"), [(1, 2), (1, 2, 3)])

@@ -19,10 +19,15 @@ from tools.scale.training import PARAMETERS, train
 ROOT = Path(__file__).parents[2]
 UNITS = {"GB": 1e9, "TB": 1e12}
 
+EXAMPLES = """\b
+Examples:
+  python -m tools.scale --bytes 10TB --workers 40 --hosts 4
+  python -m tools.scale --requests 1000"""
+
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
-@app.command()
+@app.command(epilog=EXAMPLES)
 def scale(
     size: Annotated[
         str | None, typer.Option("--bytes", help="Of the raw photos, as in 10TB or 300GB.")
@@ -30,13 +35,11 @@ def scale(
     workers: Annotated[int, typer.Option(min=1, help="Of Dataflow, with four cores each.")] = 20,
     hosts: Annotated[int, typer.Option(min=1, help="That train, of each kind.")] = 1,
     requests: Annotated[float | None, typer.Option(min=1, help="A second, to the server.")] = None,
-    output: Annotated[Path, typer.Option(help="The folder that scale.md is written to.")] = ROOT / "docs",
+    output: Annotated[
+        Path, typer.Option(help="The folder that scale.md is written to.", show_default="docs")
+    ] = ROOT / "docs",
 ) -> None:
-    """Estimate machines and hours. Without --bytes and --requests docs/scale.md is written anew.
-
-    Examples: python -m tools.scale --bytes 10TB --workers 40 --hosts 4
-              python -m tools.scale --requests 1000
-    """
+    """Estimate machines and hours. Without --bytes and --requests docs/scale.md is written anew."""
     if size is None and requests is None:
         write(output)
     if size is not None:

@@ -89,7 +89,10 @@ def sharding_table(figures: Measured) -> str:
         for workers in WORKERS
     ]
     return table(
-        *(("raw photos", "images", "shards", "MB each", "workers", "hours", "machine hours"),),
+        (
+            *("raw photos", "images", "shards", "MB each", "workers", "hours", "machine hours"),
+            *("cores wait for the bucket", "cores without work"),
+        ),
         [
             (
                 *(name, f"{run.images:,}", f"{run.shards:,}", f"{run.shard_mb:.0f}", run.workers),
@@ -152,8 +155,14 @@ def serving_table(figures: Measured) -> str:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table of Markdown; the first column is text, the others stand to the right."""
+    """A table of Markdown; the first column is text, the others stand to the right.
+
+    Raises:
+        ValueError: a row has more or fewer cells than the header.
+    """
     lines = [header, ("---", *["---:"] * (len(header) - 1)), *rows]
+    if odd := [line for line in lines if len(line) != len(header)]:
+        raise ValueError(f"expected {len(header)} cells under {header}, got {odd[0]}")
     return "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines)
 
 

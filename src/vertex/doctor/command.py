@@ -11,12 +11,11 @@ import typer
 
 from contracts.console import log
 from contracts.errors import InputError
-from vertex.doctor import machine, project, resources, shards
+from vertex.doctor import accounts, keys, machine, project, resources, shards
 from vertex.doctor.examination import examine
 from vertex.doctor.finding import Check, Finding, Status
 from vertex.doctor.google_api import connect
 from vertex.doctor.question import Question
-from vertex.machines import MACHINE_TYPES
 from vertex.option_groups import grouped
 
 EXAMPLES = """\b
@@ -24,6 +23,7 @@ Examples:
   python -m vertex doctor
   python -m vertex doctor --local --root data --dataset flowers --gpu 2 --batch-size 96
   python -m vertex doctor --gpu 4 --accelerator NVIDIA_L4 --spot
+  python -m vertex doctor --gpu 1 --machine-type g2-standard-12 --max-wait 6h
   python -m vertex doctor --json | jq '.[] | select(.status != "ok")'
 """
 
@@ -55,8 +55,10 @@ def findings_of_the_project(asked: Question) -> list[Finding]:
         "quota": project.look_at_quota,
         "bucket": resources.look_at_bucket,
         "images": resources.look_at_images,
-        "service account": resources.look_at_service_account,
-        "W&B secret": resources.look_at_secret,
+        "service account": accounts.look_at_service_account,
+        "serving account": accounts.look_at_serving_account,
+        "W&B secret": keys.look_at_wandb_secret,
+        "API key": keys.look_at_api_key,
     }
     return first + examine([Check(name, partial(look, google, asked)) for name, look in looks.items()])
 
@@ -78,10 +80,6 @@ def doctor_cli(
 
     A line each: ok, warning, or failed with what to do. It changes nothing, and exits with 1 if any failed.
     """
-    if asked.accelerator not in MACHINE_TYPES:
-        raise InputError(
-            f"expected --accelerator to be one of {', '.join(MACHINE_TYPES)}; got {asked.accelerator}"
-        )
     findings = examine(checks_here(asked))
     if not asked.here:
         findings += findings_of_the_project(asked)

@@ -1,12 +1,13 @@
 """The project's side: who asks, which services are on, the region, and how many accelerators it may have."""
 
+from itertools import chain
 from typing import Any, Final
 
 from contracts.errors import InputError
 from vertex.doctor.finding import Status, failed, ok, warning
 from vertex.doctor.google_api import Google, RefusedError
 from vertex.doctor.question import Question
-from vertex.machines import CPU_MACHINE
+from vertex.machines import machine
 
 SERVICES: Final = (
     "aiplatform.googleapis.com",
@@ -18,7 +19,11 @@ SERVICES: Final = (
 """What jobs, images and data need."""
 
 SECRETS_API: Final = "secretmanager.googleapis.com"
-DATAFLOW_SERVICES: Final = ("dataflow.googleapis.com", "compute.googleapis.com")
+SPARE: Final = {
+    "RUN=dataflow": ("dataflow.googleapis.com", "compute.googleapis.com"),
+    "TARGET=cloudrun or function": ("run.googleapis.com",),
+}
+"""By what alone needs them."""
 
 UNLIMITED: Final = -1
 
@@ -52,8 +57,8 @@ def _user(google: Google) -> str | None:
 
 def look_at_services(google: Google, asked: Question) -> list[tuple[Status, str]]:
     """Whether the project is there, and its services are switched on."""
-    more = (SECRETS_API,) if asked.wandb_secret else ()
-    names = [*SERVICES, *more, *DATAFLOW_SERVICES]
+    needed = [*SERVICES, *((SECRETS_API,) if asked.wandb_secret else ())]
+    names = [*needed, *chain(*SPARE.values())]
     parent = f"projects/{asked.project}"
     try:
         answer = google.get(
@@ -73,12 +78,12 @@ def look_at_services(google: Google, asked: Question) -> list[tuple[Status, str]
         for service in answer.get("services", [])
         if service.get("state") == "ENABLED"
     }
-    off = [name for name in names if name not in on]
     lines = []
-    if needed := [name for name in off if name not in DATAFLOW_SERVICES]:
-        lines.append(failed(f"off in {asked.project}: {_enable(needed, asked)}"))
-    if spare := [name for name in off if name in DATAFLOW_SERVICES]:
-        lines.append(warning(f"off, which only RUN=dataflow needs: {_enable(spare, asked)}"))
+    if off := [name for name in needed if name not in on]:
+        lines.append(failed(f"off in {asked.project}: {_enable(off, asked)}"))
+    for what, spare in SPARE.items():
+        if off := [name for name in spare if name not in on]:
+            lines.append(warning(f"off, which only {what} needs: {_enable(off, asked)}"))
     return lines or [ok(f"{len(on)} are on in {asked.project}")]
 
 
@@ -100,8 +105,9 @@ def look_at_region(google: Google, asked: Question) -> list[tuple[Status, str]]:
 def look_at_quota(google: Google, asked: Question) -> list[tuple[Status, str]]:
     """Whether custom training may have the accelerators, or the CPUs, in the region."""
     resource, wanted = _wanted(asked)
+    preemptible = asked.spot or asked.max_wait is not None
     metric = (
-        f"aiplatform.googleapis.com/custom_model_training_{'preemptible_' if asked.spot else ''}{resource}"
+        f"aiplatform.googleapis.com/custom_model_training_{'preemptible_' if preemptible else ''}{resource}"
     )
     answer = google.get(
         "serviceusage.googleapis.com",
@@ -125,11 +131,22 @@ def look_at_quota(google: Google, asked: Question) -> list[tuple[Status, str]]:
 
 
 def _wanted(asked: Question) -> tuple[str, int]:
-    if gpus := asked.gpus_in_the_cloud:
+    """The quota's last part, and how much of it all hosts take.
+
+    Raises:
+        InputError: there is no such machine.
+    """
+    host = machine(asked.gpus_in_the_cloud, asked.accelerator, asked.machine_type)
+    if host.accelerator:
         # NVIDIA_TESLA_T4 → nvidia_t4_gpus; the H100's quota doesn't tell its memory.
-        name = asked.accelerator.lower().replace("tesla_", "").replace("h100_80gb", "h100")
-        return f"{name}_gpus", gpus * asked.workers
-    return "cpus", int(CPU_MACHINE.rpartition("-")[2]) * asked.workers
+        name = host.accelerator.lower().replace("tesla_", "").replace("h100_80gb", "h100")
+        return f"{name}_gpus", host.accelerator_count * asked.workers
+    family = host.type.partition("-")[0]
+    cores = host.type.rpartition("-")[2]
+    if not cores.isdecimal():
+        raise InputError(f"expected --machine-type as in n1-standard-8; got {host.type}")
+    # N1 and E2 share a quota, which names neither.
+    return "cpus" if family in ("n1", "e2") else f"{family}_cpus", int(cores) * asked.workers
 
 
 def _limit(answer: dict[str, Any], region: str | None) -> int | None:

@@ -32,6 +32,16 @@ class Question:
         str | None,
         typer.Option(envvar="CHRYSALIS_WANDB_SECRET", help="Secret Manager's, as SECRET or SECRET:VERSION."),
     ] = None
+    serving_account: Annotated[
+        str | None,
+        typer.Option(envvar="CHRYSALIS_SERVING_ACCOUNT", help="The e-mail that servers run as."),
+    ] = None
+    key_secret: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CHRYSALIS_API_KEY_SECRET", help="The one with the API key of a server on Cloud Run."
+        ),
+    ] = None
     root: Root = None
     dataset: Annotated[str, typer.Option(help="The data set that is to be trained on.")] = "digits"
     model: Annotated[str, typer.Option(help="The architecture whose images must be there.")] = DEFAULT_MODEL
@@ -40,8 +50,15 @@ class Question:
     ] = None
     workers: Annotated[int, typer.Option(min=1, help="Hosts that train together.")] = 1
     batch_size: Annotated[int, typer.Option(min=1, help="The training's.")] = DEFAULT_BATCH_SIZE
-    accelerator: Annotated[str, typer.Option(help=f"{', '.join(MACHINE_TYPES)}.")] = DEFAULT_ACCELERATOR
+    accelerator: Annotated[
+        str | None,
+        typer.Option(help=f"{', '.join(MACHINE_TYPES)}.  [default: the machine's, {DEFAULT_ACCELERATOR}]"),
+    ] = None
+    machine_type: Annotated[str | None, typer.Option(help="The job's, where it isn't the usual one.")] = None
     spot: Annotated[bool, typer.Option("--spot", help="Spot machines, which have their own quota.")] = False
+    max_wait: Annotated[
+        str | None, typer.Option(help="The job's: machines that are waited for count as spot ones do.")
+    ] = None
     google_endpoint: Annotated[
         str | None,
         typer.Option(envvar="CHRYSALIS_GOOGLE_ENDPOINT", help="Another address of all of Google's services."),

@@ -1,4 +1,4 @@
-"""What the project holds: the bucket, the images, the account that jobs run as, and the secret."""
+"""What the project holds: the bucket, and the images."""
 
 import os
 from typing import Any, Final
@@ -7,16 +7,9 @@ from vertex.doctor.finding import Status, failed, ok, warning
 from vertex.doctor.google_api import NOT_FOUND, Google, RefusedError
 from vertex.doctor.question import Question
 from vertex.images import of_the_chain
+from vertex.registry import manifest
 
 OBJECT_PERMISSIONS: Final = tuple(f"storage.objects.{verb}" for verb in ("create", "delete", "get", "list"))
-MANIFESTS: Final = ", ".join(
-    (
-        "application/vnd.oci.image.manifest.v1+json",
-        "application/vnd.oci.image.index.v1+json",
-        "application/vnd.docker.distribution.manifest.v2+json",
-        "application/vnd.docker.distribution.manifest.list.v2+json",
-    )
-)
 MULTI_REGIONS: Final = {"US": "us-", "EU": "europe-", "ASIA": "asia-"}
 
 
@@ -71,7 +64,10 @@ def look_at_images(google: Google, asked: Question) -> list[tuple[Status, str]]:
     """Whether the registry has those of the chain."""
     if not asked.images:
         return [failed("no registry: set CHRYSALIS_IMAGES, as in REGION-docker.pkg.dev/PROJECT/chrysalis")]
-    codes = {name: _manifest(google, asked.images, name, asked.tag) for name in of_the_chain(asked.model)}
+    codes = {
+        name: manifest(google, asked.images, name, asked.tag).status_code
+        for name in of_the_chain(asked.model)
+    }
     if refused := {name: code for name, code in codes.items() if code not in (200, NOT_FOUND)}:
         name, code = next(iter(refused.items()))
         return [
@@ -88,69 +84,3 @@ def look_at_images(google: Google, asked: Question) -> list[tuple[Status, str]]:
             )
         ]
     return [ok(f"{', '.join(codes)} are in {asked.images}, tagged {asked.tag}")]
-
-
-def _manifest(google: Google, images: str, name: str, tag: str) -> int:
-    """The status that the registry gives for an image's manifest."""
-    host, _, repository = images.partition("/")
-    scheme = "http" if host.split(":")[0] in ("localhost", "127.0.0.1") else "https"
-    address = f"{scheme}://{host}/v2/{f'{repository}/' if repository else ''}{name}/manifests/{tag}"
-    return google.send("HEAD", address, headers={"Accept": MANIFESTS}).status_code
-
-
-def look_at_service_account(google: Google, asked: Question) -> list[tuple[Status, str]]:
-    """Whether the account that jobs run as is there, and this one may use it."""
-    email = asked.service_account
-    if not email:
-        return [
-            warning("none is set (CHRYSALIS_SERVICE_ACCOUNT): jobs run as Vertex AI's own, which may more")
-        ]
-    project = email.partition("@")[2].removesuffix(".iam.gserviceaccount.com")
-    if "." in project:  # Compute Engine's own, which has its project's number in front
-        project = str(asked.project)
-    path = f"/v1/projects/{project}/serviceAccounts/{email}"
-    try:
-        account = google.get("iam.googleapis.com", path)
-    except RefusedError as error:
-        if error.code != NOT_FOUND:
-            raise
-        return [
-            failed(
-                f"{email} doesn't exist: check CHRYSALIS_SERVICE_ACCOUNT, or make it with deploy/terraform"
-            )
-        ]
-    if account.get("disabled"):
-        return [failed(f"{email} is disabled: gcloud iam service-accounts enable {email}")]
-    act_as = "iam.serviceAccounts.actAs"
-    allowed = google.post("iam.googleapis.com", f"{path}:testIamPermissions", {"permissions": [act_as]})
-    if act_as not in allowed.get("permissions", []):
-        return [
-            failed(
-                f"this account may not start jobs as {email}: gcloud iam service-accounts "
-                f"add-iam-policy-binding {email} --member=user:EMAIL --role=roles/iam.serviceAccountUser"
-            )
-        ]
-    return [ok(f"{email} is there, and jobs may run as it; what it may do can't be known here")]
-
-
-def look_at_secret(google: Google, asked: Question) -> list[tuple[Status, str]]:
-    """Whether the key of Weights & Biases is in Secret Manager. Its value isn't asked for."""
-    if not asked.wandb_secret:
-        return [ok("none is set (CHRYSALIS_WANDB_SECRET): jobs log to Weights & Biases offline")]
-    name, _, version = asked.wandb_secret.partition(":")
-    path = f"projects/{asked.project}/secrets/{name}/versions/{version or 'latest'}"
-    services = Google(google.session, asked.secrets_endpoint) if asked.secrets_endpoint else google
-    try:
-        state = services.get("secretmanager.googleapis.com", f"/v1/{path}").get("state")
-    except RefusedError as error:
-        if error.code != NOT_FOUND:
-            raise
-        return [
-            failed(
-                f"{path} doesn't exist: gcloud secrets create {name} --project {asked.project}, then gcloud "
-                f"secrets versions add {name} --data-file=FILE --project {asked.project}"
-            )
-        ]
-    if state != "ENABLED":
-        return [failed(f"{path} is {state}: gcloud secrets versions enable, or add one")]
-    return [ok(f"{path} is there; whether jobs may read it can't be known here")]

@@ -11,6 +11,8 @@ import pytest
 
 P = "/v1/projects/my-project"
 ACCOUNT = "training@my-project.iam.gserviceaccount.com"
+SERVING = "serving@my-project.iam.gserviceaccount.com"
+ACT_AS = {"permissions": ["iam.serviceAccounts.actAs"]}
 QUOTA = (
     "/v1beta1/projects/my-project/services/aiplatform.googleapis.com/consumerQuotaMetrics/"
     "aiplatform.googleapis.com%2Fcustom_model_training_"
@@ -23,6 +25,7 @@ SERVICES = [
     "dataflow",
     "iam",
     "logging",
+    "run",
     "secretmanager",
     "storage",
 ]
@@ -73,19 +76,25 @@ class Services:
             f"{P}/locations": {"locations": [{"locationId": "europe-west4"}, {"locationId": "us-central1"}]},
             f"{QUOTA}nvidia_t4_gpus": quota((None, 0), ("europe-west4", 4)),
             f"{QUOTA}preemptible_nvidia_l4_gpus": quota((None, -1)),
+            f"{QUOTA}n2_cpus": quota((None, 20)),
             f"{QUOTA}cpus": quota((None, 42)),
             "/storage/v1/b/my-bucket": {"location": "EUROPE-WEST4"},
             "/storage/v1/b/my-bucket/iam/testPermissions": {"permissions": OBJECTS},
             f"{P}/serviceAccounts/{ACCOUNT}": {"email": ACCOUNT},
-            f"{P}/serviceAccounts/{ACCOUNT}:testIamPermissions": {
-                "permissions": ["iam.serviceAccounts.actAs"]
-            },
+            f"{P}/serviceAccounts/{ACCOUNT}:testIamPermissions": ACT_AS,
+            f"{P}/serviceAccounts/{SERVING}": {"email": SERVING},
+            f"{P}/serviceAccounts/{SERVING}:testIamPermissions": ACT_AS,
             f"{P}/secrets/wandb/versions/latest": {"state": "ENABLED"},
+            f"{P}/secrets/api-key/versions/latest": {"state": "ENABLED"},
             **{
                 f"/v2/chrysalis/{name}/manifests/latest": {}
                 for name in ("download", "records", "vgg16", "vgg16-cuda", "serving")
             },
         }
+
+    def switch_off(self, *names: str) -> None:
+        """Switch services of the project off."""
+        self.answers[f"{P}/services:batchGet"] = services(*names)
 
 
 def handler(services: Services) -> type[BaseHTTPRequestHandler]:
@@ -123,7 +132,9 @@ def google(monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
         "BUCKET": "my-bucket",
         "IMAGES": f"127.0.0.1:{server.server_port}/chrysalis",
         "SERVICE_ACCOUNT": ACCOUNT,
+        "SERVING_ACCOUNT": SERVING,
         "WANDB_SECRET": "wandb",
+        "API_KEY_SECRET": "api-key",
     }.items():
         monkeypatch.setenv(f"CHRYSALIS_{name}", value)
     monkeypatch.delenv("STORAGE_EMULATOR_HOST", raising=False)

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -16,12 +15,24 @@ from vertex.__main__ import app
 P = "/v1/projects/my-project"
 BUCKET = "/storage/v1/b/my-bucket"
 ACCOUNT = "training@my-project.iam.gserviceaccount.com"
+SERVING = "serving@my-project.iam.gserviceaccount.com"
 QUOTA = (
     "/v1beta1/projects/my-project/services/aiplatform.googleapis.com/consumerQuotaMetrics/"
     "aiplatform.googleapis.com%2Fcustom_model_training_nvidia_t4_gpus"
 )
 NO = {"error": {"code": 403, "message": "Permission denied", "status": "PERMISSION_DENIED"}}
-OURS = ("credentials", "APIs", "region", "quota", "bucket", "images", "service account", "W&B secret")
+OURS = (
+    "credentials",
+    "APIs",
+    "region",
+    "quota",
+    "bucket",
+    "images",
+    "service account",
+    "serving account",
+    "W&B secret",
+    "API key",
+)
 
 
 def doctor(root: Path, *arguments: str) -> tuple[int, dict[str, list[str]]]:
@@ -47,31 +58,49 @@ def test_all_is_well(google, tmp_path):
     assert not any("access" in path for _, path, _ in google.asked), "the secret's value isn't asked for"
 
 
-def test_spot_machines_and_cpus_have_quotas_of_their_own(google, tmp_path):
-    _, lines = doctor(tmp_path, "--spot", "--accelerator", "NVIDIA_L4", "--gpu", "2", "--workers", "2")
-    assert "preemptible_nvidia_l4_gpus in europe-west4: 4 wanted, no limit" in lines["quota"][0]
-    _, lines = doctor(tmp_path, "--gpu", "0")
-    assert "custom_model_training_cpus in europe-west4: 8 wanted, 42 allowed" in lines["quota"][0]
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (
+            ["--spot", "--accelerator", "NVIDIA_L4", "--gpu", "2", "--workers", "2"],
+            "ok custom_model_training_preemptible_nvidia_l4_gpus in europe-west4: 4 wanted, no limit",
+        ),
+        (
+            ["--max-wait", "6h", "--machine-type", "g2-standard-24", "--gpu", "2"],
+            "ok custom_model_training_preemptible_nvidia_l4_gpus in europe-west4: 2 wanted, no limit",
+        ),
+        (["--gpu", "0"], "ok custom_model_training_cpus in europe-west4: 8 wanted, 42 allowed"),
+        (
+            ["--gpu", "0", "--workers", "2", "--machine-type", "n1-highmem-32"],
+            "failed custom_model_training_cpus in europe-west4: 64 wanted, 42 allowed",
+        ),
+        (
+            ["--gpu", "0", "--machine-type", "n2-standard-16"],
+            "ok custom_model_training_n2_cpus in europe-west4: 16 wanted, 20 allowed",
+        ),
+        (["--gpu", "3"], "failed a machine holds 1, 2, 4 of NVIDIA_TESLA_T4; got --gpu 3"),
+    ],
+)
+def test_each_kind_of_machine_has_a_quota_of_its_own(google, tmp_path, arguments, line):
+    (told,) = doctor(tmp_path, *arguments)[1]["quota"]
+    assert told.startswith(line)
 
 
-def off(*names: str) -> dict[str, Any]:
-    on = [
-        "aiplatform",
-        "artifactregistry",
-        "compute",
-        "dataflow",
-        "iam",
-        "logging",
-        "secretmanager",
-        "storage",
-    ]
-    return {
-        "services": [
-            {"name": f"projects/1/services/{name}.googleapis.com", "state": "ENABLED"}
-            for name in on
-            if name not in names
-        ]
-    }
+@pytest.mark.parametrize(
+    ("names", "line"),
+    [
+        (
+            ["aiplatform", "iam"],
+            "failed off in my-project: gcloud services enable aiplatform.googleapis.com iam.googleapis.com",
+        ),
+        (["dataflow"], "warning off, which only RUN=dataflow needs: gcloud"),
+        (["run"], "warning off, which only TARGET=cloudrun or function needs: gcloud"),
+    ],
+)
+def test_services_that_are_off_are_told(google, tmp_path, names, line):
+    google.switch_off(*names)
+    (told,) = doctor(tmp_path)[1]["APIs"]
+    assert told.startswith(line)
 
 
 @pytest.mark.parametrize(
@@ -82,18 +111,6 @@ def off(*names: str) -> dict[str, Any]:
             f"{P}/services:batchGet",
             (403, NO),
             "failed my-project doesn't answer this account (HTTP 403",
-        ),
-        (
-            "APIs",
-            f"{P}/services:batchGet",
-            off("aiplatform", "iam"),
-            "failed off in my-project: gcloud services enable aiplatform.googleapis.com iam.googleapis.com",
-        ),
-        (
-            "APIs",
-            f"{P}/services:batchGet",
-            off("dataflow"),
-            "warning off, which only RUN=dataflow needs: gcloud",
         ),
         ("APIs", f"{P}/services:batchGet", (503, {}), "failed http://127.0.0.1"),
         (
@@ -171,16 +188,34 @@ def off(*names: str) -> dict[str, Any]:
             f"failed this account may not start jobs as {ACCOUNT}: gcloud iam service-accounts",
         ),
         (
+            "serving account",
+            f"{P}/serviceAccounts/{SERVING}",
+            (404, {}),
+            f"failed {SERVING} doesn't exist: check CHRYSALIS_SERVING_ACCOUNT",
+        ),
+        (
+            "serving account",
+            f"{P}/serviceAccounts/{SERVING}:testIamPermissions",
+            {},
+            f"failed this account may not start servers as {SERVING}",
+        ),
+        (
             "W&B secret",
             f"{P}/secrets/wandb/versions/latest",
             (404, {}),
-            "failed projects/my-project/secrets/wandb",
+            "failed projects/my-project/secrets/wandb doesn't exist: gcloud secrets create wandb",
         ),
         (
             "W&B secret",
             f"{P}/secrets/wandb/versions/latest",
             {"state": "DISABLED"},
             "is DISABLED: gcloud secrets",
+        ),
+        (
+            "API key",
+            f"{P}/secrets/api-key/versions/latest",
+            (404, {}),
+            "warning TARGET=cloudrun needs it: projects/my-project/secrets/api-key doesn't exist: gcloud",
         ),
     ],
 )
@@ -193,6 +228,17 @@ def test_what_is_wrong_is_told(google, tmp_path, check, path, answer, line):
     assert all(each.startswith("ok ") for name in OURS if name in lines for each in lines[name]), lines
 
 
+@pytest.mark.parametrize("state", [{"name": "projects/123/secrets/it"}, (403, NO)])
+def test_a_secret_without_a_version_is_told_to_get_one(google, tmp_path, state):
+    """As Terraform leaves it; one that may not be looked at isn't made a second time."""
+    for name, check in {"wandb": "W&B secret", "api-key": "API key"}.items():
+        google.answers[f"{P}/secrets/{name}/versions/latest"] = (404, {})
+        google.answers[f"{P}/secrets/{name}"] = state
+        (line,) = doctor(tmp_path)[1][check]
+        assert f"gcloud secrets versions add {name} --data-file=FILE --project my-project" in line
+        assert "create" not in line
+
+
 @pytest.mark.parametrize(
     ("variable", "check", "line"),
     [
@@ -200,7 +246,9 @@ def test_what_is_wrong_is_told(google, tmp_path, check, path, answer, line):
         ("BUCKET", "bucket", "failed no bucket: set CHRYSALIS_BUCKET"),
         ("IMAGES", "images", "failed no registry: set CHRYSALIS_IMAGES"),
         ("SERVICE_ACCOUNT", "service account", "warning none is set (CHRYSALIS_SERVICE_ACCOUNT)"),
+        ("SERVING_ACCOUNT", "serving account", "ok none is set (CHRYSALIS_SERVING_ACCOUNT)"),
         ("WANDB_SECRET", "W&B secret", "ok none is set (CHRYSALIS_WANDB_SECRET)"),
+        ("API_KEY_SECRET", "API key", "ok none is set (CHRYSALIS_API_KEY_SECRET)"),
     ],
 )
 def test_a_setting_that_is_missing_is_told(google, tmp_path, monkeypatch, variable, check, line):

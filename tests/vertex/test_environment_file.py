@@ -55,13 +55,32 @@ def test_the_shell_counts_more_than_the_file(tmp_path, monkeypatch):
     assert os.environ["CHRYSALIS_BUCKET"] == "a=b"
 
 
-@pytest.mark.parametrize("value", ["a b", '"a"', "'a'", "a$B", "a#b", " a"])
+@pytest.mark.parametrize(
+    "value", ["a b", '"a"', "'a'", "a$B", "a#b", " a", "a ", "x;id", "x|id", "a&b", "<a"]
+)
 def test_what_others_would_read_differently_is_refused(tmp_path, value):
     file = tmp_path / ".env"
     file.write_text(f"# settings\nCHRYSALIS_PROJECT={value}\n")
     with pytest.raises(
         InputError, match=r"\.env:2: expected CHRYSALIS_PROJECT=value, without export, quotes"
     ):
+        load_environment_file(file)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"CHRYSALIS_PROJECT=caf\xe9\n", "isn't UTF-8"),
+        (b"\xff\xfeC\0", "isn't UTF-8"),
+        (b"\xef\xbb\xbfCHRYSALIS_PROJECT=a\n", "byte order mark"),
+        (b"CHRYSALIS_PROJECT=a\r\n", "Windows' line ends"),
+        ("CHRYSALIS_PROJECT=a\u2028b\n".encode(), "expected CHRYSALIS_PROJECT=value"),
+    ],
+)
+def test_what_an_editor_may_leave_is_refused(tmp_path, content, said):
+    file = tmp_path / ".env"
+    file.write_bytes(content)
+    with pytest.raises(InputError, match=said):
         load_environment_file(file)
 
 

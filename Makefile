@@ -189,7 +189,7 @@ predict-local: $(SETUP)
 	@$(PY) -m serving.predict --model $(MODEL_URI) $(ARGS) "$(or $(IMAGE),$(error IMAGE is empty: make predict IMAGE=photo.jpg))"
 
 ##@ On Google Cloud
-.PHONY: doctor push jobs follow cancel promote rollback predict-vertex $(TARGETS:%=deploy-%)
+.PHONY: doctor push jobs follow cancel promote rollback undeploy predict-vertex $(TARGETS:%=deploy-%)
 doctor: $(SETUP) ## check what could keep a stage from running, here and in the project
 	@$(PY) -m vertex doctor --root $(ROOT) --dataset $(NAME) --model $(MODEL) $(if $(filter-out GPU=all,$(call given,GPU)),--gpu $(GPU)) $(if $(WORKERS),--workers $(WORKERS)) $(ARGS)
 push: $(SETUP) ## build MODEL's images and the chain's, tag them with the commit, and push them
@@ -207,6 +207,8 @@ promote: $(SETUP) ## all requests to what deploy with VERTEX_ARGS="--canary 10" 
 	@$(PY) -m vertex promote --dataset $(NAME) $(if $(DRY_RUN),--dry-run) $(VERTEX_ARGS)
 rollback: $(SETUP) ## its part back to what was deployed before
 	@$(PY) -m vertex rollback --dataset $(NAME) $(if $(DRY_RUN),--dry-run) $(VERTEX_ARGS)
+undeploy: $(SETUP) ## take everything off the endpoint, which then costs nothing
+	@$(PY) -m vertex undeploy --dataset $(NAME) $(if $(DRY_RUN),--dry-run) $(VERTEX_ARGS)
 predict-vertex: $(SETUP)
 	@$(PY) -m vertex predict --dataset $(NAME) $(ARGS) "$(or $(IMAGE),$(error IMAGE is empty: make predict RUN=vertex IMAGE=photo.jpg))"
 

@@ -19,6 +19,8 @@ from vertex.models.predict import predict_cli
 from vertex.models.promotion import PROMOTE_EXAMPLES, ROLLBACK_EXAMPLES, promote_cli, rollback_cli
 from vertex.models.register import EXAMPLES as REGISTER_EXAMPLES
 from vertex.models.register import register_cli
+from vertex.models.undeploy import EXAMPLES as UNDEPLOY_EXAMPLES
+from vertex.models.undeploy import undeploy_cli
 from vertex.pipelines.pipeline import EXAMPLES as PIPELINE_EXAMPLES
 from vertex.pipelines.pipeline import pipeline_cli
 from vertex.push import EXAMPLES as PUSH_EXAMPLES
@@ -39,6 +41,7 @@ app.command("register", epilog=REGISTER_EXAMPLES)(register_cli)
 app.command("deploy", epilog=DEPLOY_EXAMPLES)(deploy_cli)
 app.command("promote", epilog=PROMOTE_EXAMPLES)(promote_cli)
 app.command("rollback", epilog=ROLLBACK_EXAMPLES)(rollback_cli)
+app.command("undeploy", epilog=UNDEPLOY_EXAMPLES)(undeploy_cli)
 app.command("predict", epilog=PREDICT_EXAMPLES)(predict_cli)
 app.command("push", epilog=PUSH_EXAMPLES)(push_cli)
 

@@ -75,7 +75,7 @@ def deploy_to_vertex(
     else:
         rollout.canary(endpoint, wanted, version, options.canary)
     if not dry_run:
-        then = {} if options.canary is None else {"then": "python -m vertex promote, or rollback"}
+        then = {} if options.canary is None else {"then": rollout.decision(endpoint.name)}
         log("in service", ask=f"python -m vertex predict --endpoint {endpoint.name} IMAGE", **then)
 
 

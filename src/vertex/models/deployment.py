@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 CPU_MACHINE: Final = "n1-standard-2"
 """Two cores and 7.5 GB: the server needs 160 MB and its model."""
 
+MOST_REPLICAS: Final = 1000
+"""More than any quota, and a number that the service's messages hold."""
+
 
 @dataclass(frozen=True)
 class Resources:
@@ -25,13 +28,16 @@ class Resources:
     machine_type: Annotated[
         str | None, typer.Option(help=f"vertex: by default {CPU_MACHINE}, or one that fits the GPUs.")
     ] = None
-    gpu: Annotated[int, typer.Option(min=0, help="vertex: GPUs of a machine; 0 serves on CPUs.")] = 0
+    gpu: Annotated[int, typer.Option(min=0, max=16, help="vertex: GPUs of a machine; 0 serves on CPUs.")] = 0
     accelerator: Annotated[
         str | None, typer.Option(help=f"vertex: {', '.join(MACHINE_TYPES)}.  [default: NVIDIA_TESLA_T4]")
     ] = None
-    min_replicas: Annotated[int, typer.Option(min=1, help="vertex: machines that always run.")] = 1
+    min_replicas: Annotated[
+        int, typer.Option(min=1, max=MOST_REPLICAS, help="vertex: machines that always run.")
+    ] = 1
     max_replicas: Annotated[
-        int | None, typer.Option(min=1, help="vertex: up to so many.  [default: --min-replicas]")
+        int | None,
+        typer.Option(min=1, max=MOST_REPLICAS, help="vertex: up to so many.  [default: --min-replicas]"),
     ] = None
 
 

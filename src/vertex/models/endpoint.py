@@ -1,5 +1,6 @@
 """An endpoint of Vertex AI: how it is called, found and made."""
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,10 +32,14 @@ def find(client: "EndpointServiceClient", settings: Settings, name: str) -> "End
     """Find an endpoint by its display name, its id or its whole name; None: there is none.
 
     Raises:
-        InputError: several are called so.
+        InputError: several are called so, or none can be.
     """
     from google.api_core import exceptions
 
+    if not re.fullmatch(r'projects/[^/"]+/locations/[^/"]+/endpoints/[^/"]+|[^/"]+', name):
+        raise InputError(
+            f"expected an endpoint's display name, its id or projects/…/endpoints/ID; got {name!r}"
+        )
     whole = name if name.startswith("projects/") else f"{settings.parent}/endpoints/{name}"
     with explained(f"looking for the endpoint {name}"):
         try:

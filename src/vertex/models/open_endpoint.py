@@ -135,6 +135,19 @@ class OpenEndpoint:
             in_path=("endpoint",),
         )
 
+    def delete(self) -> None:
+        """Delete the endpoint, which mustn't have any models."""
+        from google.cloud.aiplatform_v1 import types
+
+        self._changes(
+            f"deleting the endpoint {self.name}",
+            self._client.delete_endpoint,
+            types.DeleteEndpointRequest(name=self.endpoint.name),
+            self.endpoint.name,
+            method="DELETE",
+            in_path=("name",),
+        )
+
     def logs_link(self) -> str:
         """The containers' logs in the Google Cloud console."""
         _, project, _, _, _, number = self.endpoint.name.split("/")

@@ -33,26 +33,37 @@ def canary(endpoint: OpenEndpoint, wanted: "DeployedModel", version: Version, pe
     """Deploy a model for `percent` of the requests, beside the one that is deployed.
 
     Raises:
-        InputError: nothing is deployed, or another canary.
+        InputError: nothing else is deployed, or another canary.
     """
     found = _found(endpoint, wanted, version)
-    others = [model for model in endpoint.deployed if model is not found]
+    others = [model for model in endpoint.deployed if found is None or model.id != found.id]
     if not others:
         if found is not None:
             raise InputError(f"{version.name} answers all requests to {endpoint.name}: no canary of it")
         raise InputError(
             f"nothing is deployed to {endpoint.name} that a canary could stand beside: leave --canary out"
         )
+    newest = endpoint.deployed[-1]
     if found is not None:
+        if found.id != newest.id:
+            raise InputError(
+                f"{version.name} is what {newest.display_name} stands beside on {endpoint.name}: "
+                f"{decision(endpoint.name)} decides on that first"
+            )
         log("deployed already", endpoint=endpoint.name, model=version.name)
         endpoint.share(beside(_shares(endpoint, others), found.id, percent))
         return
     if len(others) > 1:
         raise InputError(
-            f"{endpoint.name} has a canary, {others[-1].display_name}: python -m vertex promote or rollback "
+            f"{endpoint.name} has a canary, {newest.display_name}: {decision(endpoint.name)} "
             "decides on it first"
         )
     endpoint.deploy(wanted, beside(_shares(endpoint, others), "0", percent))
+
+
+def decision(endpoint: str) -> str:
+    """The commands that end a canary on the endpoint called so."""
+    return " or ".join(f'make {verb} VERTEX_ARGS="--endpoint {endpoint}"' for verb in ("promote", "rollback"))
 
 
 def promote(endpoint: OpenEndpoint) -> None:
@@ -85,6 +96,18 @@ def roll_back(endpoint: OpenEndpoint) -> None:
         )
     endpoint.share(shared(_shares(endpoint, others)))
     endpoint.undeploy(newest)
+
+
+def clear(endpoint: OpenEndpoint) -> None:
+    """Take every model off, the one that answers last."""
+    if not endpoint.deployed:
+        log("nothing is deployed", endpoint=endpoint.name)
+        return
+    *others, last = sorted(endpoint.deployed, key=lambda model: endpoint.split.get(model.id, 0))
+    if others:
+        endpoint.share({last.id: 100})
+    for model in (*others, last):
+        endpoint.undeploy(model)
 
 
 def _found(endpoint: OpenEndpoint, wanted: "DeployedModel", version: Version) -> "DeployedModel | None":

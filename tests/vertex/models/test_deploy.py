@@ -105,6 +105,36 @@ def test_a_canary_is_rolled_back(vertex, vertex_ai, blessed, changing, served, r
     assert "only chrysalis-digits-1 is deployed" in again.err
 
 
+def test_only_another_model_is_a_canary(vertex, vertex_ai, blessed, changing, served):
+    vertex("deploy", "--model", blessed("a"))
+    changing()
+    alone = vertex("deploy", "--model", blessed("a"), "--canary", "10")
+    assert (alone.code, "answers all requests to chrysalis-digits" in alone.err) == (2, True)
+    canary = vertex("deploy", "--model", blessed("b"), "--canary", "10")
+    assert 'make promote VERTEX_ARGS=\\"--endpoint chrysalis-digits\\"' in canary.err
+    changing()
+    old = vertex("deploy", "--model", blessed("a"), "--canary", "20")
+    assert (old.code, "is what chrysalis-digits-2 stands beside" in old.err) == (2, True)
+    assert changing() == []
+    assert served() == {"chrysalis-digits-1": 90, "chrysalis-digits-2": 10}
+
+
+@pytest.mark.parametrize("how", [[], ["--canary", "10"]])
+def test_an_endpoint_is_taken_down(vertex, vertex_ai, blessed, changing, served, how):
+    vertex("deploy", "--model", blessed("a"))
+    vertex("deploy", "--model", blessed("b"), *how)
+    changing()
+    shown = vertex("undeploy", "--dry-run")
+    assert vertex("undeploy").code == 0
+    assert [request.body for request in changing()] == shown.bodies
+    assert served() == {}
+    assert vertex("undeploy", "--delete").code == 0
+    (deleted,) = changing()
+    assert (deleted.method, deleted.path.rpartition("/")[2]) == ("DELETE", "chrysalis-digits")
+    assert vertex("undeploy").code == 0
+    assert changing() == []
+
+
 def test_an_earlier_version_comes_back(vertex, vertex_ai, blessed, served):
     for name in "ab":
         vertex("deploy", "--model", blessed(name))
@@ -262,6 +292,7 @@ BUNDLE = "gs://my-bucket/models/digits/a"
         (f"deploy --model {BUNDLE} --endpoint No.", "expected --endpoint of"),
         (f"deploy --model {BUNDLE} --min-replicas 3 --max-replicas 2", "at least --min-replicas 3, got 2"),
         ("promote --endpoint nothing", "no endpoint nothing in projects/my-project"),
+        ("promote --endpoint a/b", "expected an endpoint's display name, its id or projects/"),
         ("rollback", "no endpoint chrysalis-digits in"),
         ("predict a.png", "no endpoint chrysalis-digits in"),
     ],

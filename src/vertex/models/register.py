@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from contracts.console import log
+from contracts.errors import InputError, StageError
 from vertex.client import connect
 from vertex.models.changes import Changes, DryRun
 from vertex.models.model import Servable, check_aliases, check_id, resource_id, servable, upload_request
+from vertex.models.operations import settle
 from vertex.models.version import Version, version_of, versions_of
 from vertex.option_groups import grouped
 from vertex.settings import Where
@@ -49,13 +51,35 @@ def register(
     check_id("--name", name)
     check_aliases(aliases)
     client = connect(ModelServiceClient, changes.settings)
-    versions = versions_of(client, f"{changes.settings.parent}/models/{name}")
-    for version in versions:
-        if served.mark in version.version_description:
-            log("registered already", model=name, version=version.version_id, bundle=served.uri)
-            _give_aliases(client, changes, version, aliases)
-            return version_of(version, changes.settings)
-    return _upload(client, changes, served, name, aliases, versions)
+    known, versions = _look(client, changes, served, name)
+    if known is None:
+        uploaded = _upload(client, changes, served, name, aliases, versions)
+        if uploaded and changes.dry_run:
+            return uploaded
+        # Another command may have uploaded the same, or the first version: the oldest counts for both.
+        known, versions = _look(client, changes, served, name)
+        if uploaded and (known is None or known.version_id == uploaded.number):
+            return uploaded
+        if known is None:
+            again = _upload(client, changes, served, name, aliases, versions)
+            if again is None:
+                raise StageError(f"others register versions of {name} all the time: try again later")
+            return again
+    log("registered already", model=name, version=known.version_id, bundle=served.uri)
+    _give_aliases(client, changes, known, aliases)
+    return version_of(known, changes.settings)
+
+
+def _look(
+    client: "ModelServiceClient", changes: Changes, served: Servable, name: str
+) -> "tuple[Model | None, list[Model]]":
+    """Find the oldest version that is the same, and all versions, once no upload is under way."""
+    whole = f"{changes.settings.parent}/models/{name}"
+    if not changes.dry_run:
+        settle(client, whole)
+    versions = sorted(versions_of(client, whole), key=lambda version: int(version.version_id))
+    same = (version for version in versions if served.mark in version.version_description)
+    return next(same, None), versions
 
 
 def _upload(
@@ -65,15 +89,23 @@ def _upload(
     name: str,
     aliases: list[str],
     versions: "list[Model]",
-) -> Version:
+) -> Version | None:
+    """Upload a version; None: another command has just made the model, which must be named as the parent."""
+    from google.api_core import exceptions
+
     parent = changes.settings.parent
-    answer = changes(
-        f"registering {served.uri} as {name}",
-        client.upload_model,
-        upload_request(served, changes.settings, name, aliases, exists=bool(versions)),
-        f"{parent}/models:upload",
-        in_path=("parent",),
-    )
+    try:
+        answer = changes(
+            f"registering {served.uri} as {name}",
+            client.upload_model,
+            upload_request(served, changes.settings, name, aliases, exists=bool(versions)),
+            f"{parent}/models:upload",
+            in_path=("parent",),
+        )
+    except InputError as error:
+        if isinstance(error.__cause__, exceptions.Conflict) and not versions:
+            return None
+        raise
     newest = max((int(version.version_id) for version in versions), default=0)
     number = answer.model_version_id if answer else str(newest + 1)
     log("would be registered" if changes.dry_run else "registered", model=name, version=number)

@@ -4,6 +4,7 @@ import pytest
 
 from contracts.bundle import ModelBundle
 from contracts.champion import Champion
+from vertex.models import register
 
 
 def changing(vertex_ai):
@@ -22,6 +23,30 @@ def test_registered_again_it_gets_what_aliases_it_lacks(vertex, vertex_ai, bless
     again = vertex("register", "--model", blessed("a"), "--alias", "first", "--alias", "champion")
     assert again.events[0]["event"] == "registered already"
     assert [readable(request) for request in changing(vertex_ai)] == snapshot
+
+
+@pytest.mark.parametrize("before", [[], ["b"]], ids=["first", "further"])
+def test_registered_by_two_at_once_both_have_the_same_version(
+    vertex, vertex_ai, blessed, monkeypatch, before
+):
+    for name in before:
+        vertex("register", "--model", blessed(name))
+    arguments = ("register", "--model", blessed("a"), "--alias", "champion")
+    upload, others = register._upload, []
+
+    def late(*given):
+        with monkeypatch.context() as once:
+            once.setattr(register, "_upload", upload)
+            others.append(vertex(*arguments))
+        return upload(*given)
+
+    monkeypatch.setattr(register, "_upload", late)
+    mine = vertex(*arguments)
+    assert [others[0].code, mine.code] == [0, 0]
+    assert "registered already" in [event["event"] for event in mine.events]
+    (versions,) = vertex_ai._models.models.items.values()
+    champion = next(version for version in versions if "champion" in version.version_aliases)
+    assert champion.version_id == str(len(before) + 1)
 
 
 def test_another_image_makes_another_version(vertex, vertex_ai, blessed):

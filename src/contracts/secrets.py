@@ -6,7 +6,6 @@ request needs to hold the secret itself. No value is ever logged, or part of an 
 """
 
 import base64
-import binascii
 import os
 import re
 from pathlib import Path
@@ -72,7 +71,8 @@ def secret_version(version: str, variable: str) -> str | None:
     found = _VERSION.fullmatch(version)
     if found is None:
         raise InputError(
-            f"expected {variable}=projects/PROJECT/secrets/SECRET/versions/VERSION, got {version!r}"
+            f"expected {variable}=projects/PROJECT/secrets/SECRET/versions/VERSION; what it holds, perhaps "
+            "the secret itself, isn't repeated here"
         )
     address = os.environ.get(_ENDPOINT) or ADDRESS
     url = f"{address.rstrip('/')}/v1/{found[1]}{found[2] or '/versions/latest'}:access"
@@ -93,19 +93,14 @@ def secret_version(version: str, variable: str) -> str | None:
 
 def _get(url: str, variable: str, version: str) -> "requests.Response":
     import requests
-    from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
+    from google.auth.exceptions import GoogleAuthError
     from urllib3.util import Retry
 
     try:
-        with _session(url) as session:
+        with _session(url, variable, version) as session:
             again = Retry(_ATTEMPTS, backoff_factor=0.3, status_forcelist=_PASSING, raise_on_status=False)
             session.mount(url, requests.adapters.HTTPAdapter(max_retries=again))
             return session.get(url, timeout=_SECONDS)
-    except DefaultCredentialsError:
-        raise InputError(
-            f"{variable} names {version}, and there are no Google Cloud credentials to read it with: run "
-            "`gcloud auth application-default login`, or unset it"
-        ) from None
     except (requests.RequestException, GoogleAuthError) as error:
         raise StageError(
             f"{variable}: Secret Manager can't be reached ({type(error).__name__}): check the network, and "
@@ -113,16 +108,27 @@ def _get(url: str, variable: str, version: str) -> "requests.Response":
         ) from None
 
 
-def _session(url: str) -> "requests.Session":
-    """What asks: with this process' credentials; none over http://, lest a token cross in the clear."""
+def _session(url: str, variable: str, version: str) -> "requests.Session":
+    """What asks: with this process' credentials; none over http://, lest a token cross in the clear.
+
+    Raises:
+        InputError: there are none.
+    """
     import requests
 
     if url.startswith("http://"):
         return requests.Session()
     import google.auth
+    from google.auth.exceptions import DefaultCredentialsError
     from google.auth.transport.requests import AuthorizedSession
 
-    credentials, _ = google.auth.default(scopes=[_SCOPE])
+    try:
+        credentials, _ = google.auth.default(scopes=[_SCOPE])
+    except (DefaultCredentialsError, AttributeError, TypeError, ValueError):  # the last: a file that is none
+        raise InputError(
+            f"{variable} names {version}, and there are no Google Cloud credentials to read it with: run "
+            "`gcloud auth application-default login`, or unset it"
+        ) from None
     session: requests.Session = AuthorizedSession(credentials)  # type: ignore[no-untyped-call]
     return session
 
@@ -134,10 +140,11 @@ def _payload(answer: "requests.Response", variable: str) -> str | None:
         payload: dict[str, Any] = answer.json()["payload"]
         data = base64.b64decode(payload.get("data", ""), validate=True)
         text = data.decode("utf-8").strip()
-    except (ValueError, KeyError, TypeError, AttributeError, binascii.Error):
+        checksum = int(payload.get("dataCrc32c") or google_crc32c.value(data))
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         raise StageError(
             f"{variable}: Secret Manager's answer holds no text: store the key as text"
         ) from None
-    if int(payload.get("dataCrc32c") or google_crc32c.value(data)) != google_crc32c.value(data):
+    if checksum != google_crc32c.value(data):
         raise StageError(f"{variable}: Secret Manager's answer came damaged: try again")
     return text or None

@@ -92,6 +92,9 @@ def test_what_passes_is_asked_again(manager: Any) -> None:
         (503, {}, StageError, "try again later"),
         (200, {"payload": {"data": "/w=="}}, StageError, "holds no text"),
         (200, ["?"], StageError, "holds no text"),
+        (200, {"payload": {"data": "", "dataCrc32c": "abc"}}, StageError, "holds no text"),
+        (200, {"payload": {"data": "", "dataCrc32c": [1]}}, StageError, "holds no text"),
+        (200, {"payload": {"data": "", "dataCrc32c": float("inf")}}, StageError, "holds no text"),
         (200, payload(checksum=1), StageError, "damaged"),
     ],
 )
@@ -108,13 +111,19 @@ def test_what_cant_be_read_is_one_line_without_the_secret(
 
 def test_a_secret_needs_its_name_and_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv(f"{NAME}_SECRET", KEY)
-    with pytest.raises(InputError, match="expected WANDB_API_KEY_SECRET=projects/PROJECT/secrets/SECRET"):
+    with pytest.raises(
+        InputError, match="expected WANDB_API_KEY_SECRET=projects/PROJECT/secrets/SECRET"
+    ) as said:
         secret(NAME)
+    assert KEY not in str(said.value)
     monkeypatch.setenv(f"{NAME}_SECRET", VERSION)
     monkeypatch.setenv("CHRYSALIS_SECRETS_ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(StageError, match="can't be reached"):
         secret(NAME)
     monkeypatch.delenv("CHRYSALIS_SECRETS_ENDPOINT")
-    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "missing.json"))
-    with pytest.raises(InputError, match="no Google Cloud credentials"):
-        secret(NAME)
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "credentials.json"))
+    for content in (None, "[]", "3", '{"type": "authorized_user"}'):
+        if content:
+            (tmp_path / "credentials.json").write_text(content)
+        with pytest.raises(InputError, match="no Google Cloud credentials"):
+            secret(NAME)

@@ -446,6 +446,11 @@ class TestWhereVertexMountsBuckets:
         assert storage.resolve("../raw", f"{mount}/interim") == f"{bucket}/raw"
         with pytest.raises(InputError, match="expected a path or gs://bucket/prefix"):
             storage.join("/gcs/", "a")
+        for elsewhere in ("/gcs/../etc", "/gcs/bucket/../another/a", "gs://../a", "gs://."):
+            with pytest.raises(InputError, match="expected"):
+                storage.join(elsewhere, "a")
+            with pytest.raises(InputError, match="expected"):
+                storage.read_bytes(elsewhere)
 
     def test_elsewhere_it_is_a_path(self, monkeypatch):
         for name in ("CLOUD_ML_JOB_ID", "CLOUD_ML_PROJECT_ID"):

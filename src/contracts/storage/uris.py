@@ -13,6 +13,7 @@ from contracts.errors import InputError
 REMOTE = "gs://"
 MOUNTED = "/gcs/"
 
+_BUCKET = re.compile(r"gs://(?!\.{1,2}(/|$))[^/]")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:(/|$)")
 
 
@@ -29,12 +30,14 @@ def check(uri: str) -> None:
     Raises:
         InputError: it is neither a local path nor `gs://bucket/…`.
     """
-    uri = canonical(uri)
+    given, uri = uri, canonical(uri)
+    if given != uri and {".", ".."} & {*given.split("/")}:
+        raise InputError(f"expected {MOUNTED}bucket/name without . and .. in it, got {given!r}")
     if not uri:
         raise InputError("a folder's URI is empty: expected a path or gs://bucket/prefix")
     if not uri.isascii() and uri != uri.encode(errors="replace").decode():
         raise InputError(f"expected a name in UTF-8, got {uri!a}: rename it")
-    if _SCHEME.match(uri) and not re.match(r"gs://[^/]", uri):
+    if _SCHEME.match(uri) and not _BUCKET.match(uri):
         raise InputError(f"expected a path or gs://bucket/prefix, got {uri!r}")
 
 
@@ -67,7 +70,7 @@ def split_bucket(uri: str) -> tuple[str, str]:
     """
     uri = canonical(uri)
     bucket, _, name = uri.removeprefix(REMOTE).partition("/")
-    if not is_remote(uri) or not bucket:
+    if not _BUCKET.match(uri):
         raise InputError(f"expected gs://bucket/name, got {uri!r}")
     return bucket, name
 

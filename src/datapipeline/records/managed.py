@@ -7,6 +7,7 @@ with one label are rejected by name; images are read in place.
 
 import fnmatch
 import json
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple, Self
@@ -19,6 +20,11 @@ from datapipeline.records.ahead import ahead
 from datapipeline.records.raw import COLUMNS, THREADS, RawFolder, too_large
 
 _FORMAT: Final = "jsonl"
+_OBJECT: Final = re.compile(
+    r"gs://[a-z0-9]([a-z0-9._-]{0,220}[a-z0-9])?/"
+    r"[^\r\n\0\ud800-\udfff]*[^/\r\n\0\ud800-\udfff]/*"
+)
+"""What Cloud Storage can hold; other names it refuses to be asked for."""
 
 
 class Line(NamedTuple):
@@ -143,10 +149,10 @@ def read_lines(side: Split, list_uri: str, lines: Iterable[bytes]) -> Iterator[L
         try:
             item = json.loads(text)
             uri = item["imageGcsUri"]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             yield Line(side, f"{list_uri}:{number}", "", "no JSON object with an imageGcsUri")
             continue
-        if not isinstance(uri, str) or not storage.is_remote(uri) or not storage.last_part(uri):
+        if not isinstance(uri, str) or not _OBJECT.fullmatch(storage.canonical(uri)):
             yield Line(side, f"{list_uri}:{number}", "", "its imageGcsUri is no gs://bucket/name")
             continue
         label, reason = _label(item)

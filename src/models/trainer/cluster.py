@@ -59,7 +59,7 @@ def cluster_from_environment() -> Cluster:
         return Cluster()
     try:
         return _cluster(json.loads(text))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise InputError(
             f"{variable()} can't be used ({type(error).__name__}: {error}): expected "
             '{"cluster": {"chief": ["host:port"], "worker": ["host:port", …]}, "task": {"type": "worker", '
@@ -69,6 +69,8 @@ def cluster_from_environment() -> Cluster:
 
 def _cluster(config: Any) -> Cluster:
     addresses = {_POOLS.get(role, role): hosts for role, hosts in config["cluster"].items()}
+    if not addresses:
+        return Cluster()
     task = config["task"]
     _check_roles(addresses)
     everyone = [(role, index) for role in _ROLES for index in range(len(addresses.get(role, [])))]

@@ -39,6 +39,7 @@ def test_a_hosts_place(
 
 def test_without_it_a_host_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     assert cluster(monkeypatch, "") == Cluster()
+    assert cluster(monkeypatch, {"cluster": {}}) == Cluster()
     monkeypatch.delenv("TF_CONFIG")
     assert cluster_from_environment() == Cluster()
 
@@ -87,6 +88,8 @@ def test_parameter_servers_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         ("{", "JSONDecodeError"),
         ("[]", "TypeError"),
         ("3", "TypeError"),
+        ("[" * 100_000, "RecursionError"),
+        ('{"cluster": {"chief": ["a:1"]}, "task": {"type": "chief", "index": 1e999}}', "OverflowError"),
         ({"cluster": THREE}, "KeyError: 'task'"),
         ({"cluster": THREE, "task": {"type": "worker"}}, "KeyError: 'index'"),
         ({"cluster": THREE, "task": {"type": "worker", "index": 2}}, "the cluster has no worker 2"),

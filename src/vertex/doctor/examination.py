@@ -36,3 +36,7 @@ def _look(check: Check) -> list[tuple[Status, str]]:
         return [warning(f"can't be known, as this account may not look: {error}")]
     except (UnansweredError, InputError, StageError, OSError) as error:
         return [failed(str(error))]
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
+        return [
+            warning(f"can't be known: the service's answer can't be read ({type(error).__name__}: {error})")
+        ]

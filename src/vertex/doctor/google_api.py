@@ -56,18 +56,18 @@ class Google:
             UnansweredError: none came.
         """
         import requests
-        from google.auth.exceptions import GoogleAuthError
+        from google.auth.exceptions import GoogleAuthError, TransportError
 
         try:
             send: Any = self._session(address).request
             answer: Response = send(method, address, timeout=SECONDS, **options)
+        except (requests.RequestException, TransportError) as error:
+            raise UnansweredError(
+                f"{address.partition('?')[0]} doesn't answer ({type(error).__name__}): check the network"
+            ) from error
         except GoogleAuthError as error:
             raise UnansweredError(
                 f"{error}; renew the credentials: gcloud auth application-default login"
-            ) from error
-        except requests.RequestException as error:
-            raise UnansweredError(
-                f"{address.partition('?')[0]} doesn't answer ({type(error).__name__}): check the network"
             ) from error
         return answer
 
@@ -109,5 +109,6 @@ def _document(response: "Response") -> dict[str, Any]:
         raise UnansweredError(
             f"{response.url.partition('?')[0]}: HTTP {response.status_code}: {message}; try again later"
         )
-    reasons = [part.get("reason", "") for part in details.get("details", []) if isinstance(part, dict)]
+    parts = details.get("details") or []
+    reasons = [str(part.get("reason", "")) for part in parts if isinstance(part, dict)]
     raise RefusedError(response.status_code, message, next(filter(None, reasons), details.get("status", "")))

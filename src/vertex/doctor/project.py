@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from contracts.errors import InputError
 from vertex.doctor.finding import Status, failed, ok, warning
-from vertex.doctor.google_api import Google, RefusedError
+from vertex.doctor.google_api import Google, RefusedError, UnansweredError
 from vertex.doctor.question import Question
 from vertex.machines import machine
 
@@ -32,12 +32,16 @@ def look_at_credentials(google: Google) -> list[tuple[Status, str]]:
     """Whether they still hold, and whose they are."""
     if google.endpoint and google.endpoint.startswith("http://"):
         return [ok(f"none are sent to {google.endpoint}")]
-    from google.auth.exceptions import GoogleAuthError
+    from google.auth.exceptions import GoogleAuthError, TransportError
     from google.auth.transport.requests import Request
 
     found: Any = google.session.credentials
     try:
         found.refresh(Request())
+    except TransportError as error:
+        raise UnansweredError(
+            f"Google doesn't answer, so whether they hold can't be known: check the network ({error})"
+        ) from error
     except GoogleAuthError as error:
         raise InputError(
             f"there are some, but they don't hold ({error}): gcloud auth application-default login, or "

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from typer.testing import CliRunner
 
 from vertex.__main__ import app
@@ -290,22 +292,56 @@ def test_no_credentials_are_one_line_and_end_the_asking(tmp_path):
     assert "Traceback" not in done.stderr
 
 
+def user_key() -> dict[str, str]:
+    secret = "secret-that-must-not-show"
+    return {
+        "type": "authorized_user",
+        "client_id": "id",
+        "client_secret": secret,
+        "refresh_token": secret,
+    }
+
+
+def account_key(token_uri: str) -> dict[str, str]:
+    made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    pem = made.private_bytes(encoding, form, serialization.NoEncryption()).decode()
+    email = "me@my-project.iam.gserviceaccount.com"
+    return {"type": "service_account", "client_email": email, "private_key": pem, "token_uri": token_uri}
+
+
 def test_credentials_that_no_longer_hold_are_told(google, tmp_path):
     google.answers["/token"] = (400, {"error": "invalid_grant", "error_description": "revoked"})
     key = tmp_path / "key.json"
-    key.write_text(
-        json.dumps(
-            {
-                "type": "authorized_user",
-                "client_id": "id",
-                "client_secret": "secret",
-                "refresh_token": "token-that-must-not-show",
-            }
-        )
-    )
-    # Google's address of tokens can't be changed for a user's credentials, and isn't reached from tests.
+    key.write_text(json.dumps(account_key(f"{google.url}/token")))
+    done = run(tmp_path, GOOGLE_APPLICATION_CREDENTIALS=str(key))
+    assert done.returncode == 1
+    assert "revoked" in done.stdout
+    assert "gcloud auth application-default login" in done.stdout
+
+
+def test_a_network_that_is_away_isnt_blamed_on_the_credentials(tmp_path):
+    key = tmp_path / "key.json"
+    key.write_text(json.dumps(user_key()))
     done = run(tmp_path, GOOGLE_APPLICATION_CREDENTIALS=str(key), HTTPS_PROXY="http://127.0.0.1:1")
     assert done.returncode == 1
-    assert "credentials" in done.stdout
-    assert "gcloud auth application-default login" in done.stdout
-    assert "token-that-must-not-show" not in done.stdout + done.stderr
+    (line,) = [line for line in done.stdout.splitlines() if line[9:].startswith("credentials")]
+    assert "check the network" in line
+    assert "gcloud auth" not in line
+    assert "must-not-show" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("check", "path", "answer"),
+    [
+        ("APIs", f"{P}/services:batchGet", {"services": [{"state": "ENABLED"}]}),
+        ("region", f"{P}/locations", {"locations": 3}),
+        ("quota", QUOTA, {"consumerQuotaLimits": [{"quotaBuckets": [{"effectiveLimit": "many"}]}]}),
+        ("bucket", BUCKET, (403, {"error": {"message": "no", "details": None}})),
+        ("bucket", f"{BUCKET}/iam/testPermissions", {"permissions": None}),
+    ],
+)
+def test_an_answer_that_cant_be_read_is_a_warning(google, tmp_path, check, path, answer):
+    google.answers[path] = answer
+    told = doctor(tmp_path)[1][check]
+    assert any(line.startswith("warning ") and "can't be known" in line for line in told), told

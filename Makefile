@@ -24,8 +24,15 @@ SHELL := /bin/bash
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
-# The settings of .env (.env.example says which), for every command; what the shell sets counts more.
-$(foreach line,$(shell sed -nE '/^[A-Z][A-Z0-9_]*=[^"\x27`$$\#[:space:]]*$$/p' .env 2>/dev/null),$(eval export $(firstword $(subst =, ,$(line))) ?= $(patsubst $(firstword $(subst =, ,$(line)))=%,%,$(line))))
+# The settings of .env (.env.example says which), for every command; what the shell sets counts more. Only plain
+# values are taken, as recipes put them into commands; a line of ours that isn't plain is an error.
+PLAIN := ^[A-Z][A-Z0-9_]*=[A-Za-z0-9._:\/@,+-]* *$$
+OURS := ^(\xEF\xBB\xBF)?[[:space:]]*(export[[:space:]]+)?(CHRYSALIS|GOOGLE)_[A-Z0-9_]*[[:space:]]*=
+ODD := $(shell LC_ALL=C sed -nE '/$(PLAIN)/d; /$(OURS)/{=;q}' .env 2>/dev/null)
+ifneq ($(ODD),)
+$(error .env:$(ODD): expected NAME=value of letters, digits and ._:/@,+-, in a file without carriage returns)
+endif
+$(foreach line,$(shell LC_ALL=C sed -nE '/$(PLAIN)/p' .env 2>/dev/null),$(eval export $(firstword $(subst =, ,$(line))) ?= $(patsubst $(firstword $(subst =, ,$(line)))=%,%,$(line))))
 
 DATASET ?= digits
 RUN ?= $(if $(filter-out lambda,$(TARGET)),vertex,local)

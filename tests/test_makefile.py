@@ -9,12 +9,12 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 
-def make(*words: str) -> subprocess.CompletedProcess[str]:
+def make(*words: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """A dry run of make, without the settings of whoever runs the tests."""
     ours = ("CHRYSALIS_", "MAKE", "ARGS", "ROOT", "VERTEX_ARGS")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return subprocess.run(
-        ["make", "--dry-run", *words], cwd=ROOT, env=environment, capture_output=True, text=True
+        ["make", "--dry-run", *words], cwd=folder, env=environment, capture_output=True, text=True
     )
 
 
@@ -50,3 +50,31 @@ def test_the_clouds_targets_run_its_commands(words, runs):
     done = make("CHRYSALIS_BUCKET=bucket", *words.split())
     assert done.returncode == 0, done.stderr
     assert runs in done.stdout
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"CHRYSALIS_BUCKET=x;touch pwned",
+        b"CHRYSALIS_BUCKET=$(touch pwned)",
+        b"CHRYSALIS_BUCKET=a|b",
+        b"CHRYSALIS_BUCKET=a b",
+        b"CHRYSALIS_BUCKET='a'",
+        b"export CHRYSALIS_BUCKET=a",
+        b"CHRYSALIS_BUCKET=a\r",
+        b"\xef\xbb\xbfCHRYSALIS_BUCKET=a",
+    ],
+)
+def test_a_line_of_the_settings_that_isnt_plain_is_an_error(tmp_path, line):
+    (tmp_path / ".env").write_bytes(b"# settings\nOTHER='left alone'\nCHRYSALIS_TAG=v1 \n" + line + b"\n")
+    done = make("--file", str(ROOT / "Makefile"), "doctor", folder=tmp_path)
+    assert done.returncode == 2
+    assert ".env:4: expected NAME=value" in done.stderr
+    assert not done.stdout and not (tmp_path / "pwned").exists()
+
+
+def test_plain_settings_are_taken(tmp_path):
+    (tmp_path / ".env").write_text("OTHER='left alone'\n# CHRYSALIS_TAG=a b\nCHRYSALIS_BUCKET=a.b/c-d \n")
+    (tmp_path / "Pipfile.lock").touch()
+    done = make("--file", str(ROOT / "Makefile"), "doctor", folder=tmp_path)
+    assert "--root gs://a.b/c-d --dataset" in done.stdout, done.stderr

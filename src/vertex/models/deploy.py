@@ -76,7 +76,8 @@ def deploy_to_vertex(
         rollout.canary(endpoint, wanted, version, options.canary)
     if not dry_run:
         then = {} if options.canary is None else {"then": rollout.decision(endpoint.name)}
-        log("in service", ask=f"python -m vertex predict --endpoint {endpoint.name} IMAGE", **then)
+        ask = f'make predict RUN=vertex ARGS="--endpoint {endpoint.name}" IMAGE=photo.jpg'
+        log("in service", ask=ask, **then)
 
 
 def _version(model: str, options: OnVertex, settings: Settings, changes: Changes, *, gpu: bool) -> Version:

@@ -27,7 +27,7 @@ def wait(operation: Any, doing: str, logs: str = "") -> Any:
     started, pause = time.monotonic(), FIRST_LOOK_SECONDS
     log(doing, operation=operation.operation.name)
     with explained(f"{doing}, which goes on"):
-        while not operation.done(retry=patience()):
+        while not _is_done(operation, doing):
             if time.monotonic() - started > LONGEST_SECONDS:
                 raise StageError(f"{doing} goes on after {LONGEST_SECONDS / 3600:.0f} hours: see {logs}")
             time.sleep(pause)
@@ -37,6 +37,16 @@ def wait(operation: Any, doing: str, logs: str = "") -> Any:
         raise explanation(error, doing, logs) from error
     log(f"{doing}: done", seconds=round(time.monotonic() - started))
     return operation.result()
+
+
+def _is_done(operation: Any, doing: str) -> bool:
+    from google.api_core import exceptions
+
+    try:
+        return bool(operation.done(retry=patience()))
+    except exceptions.NotFound as error:
+        name = operation.operation.name
+        raise StageError(f"{doing}: {name} is gone, and how it ended isn't known; try again") from error
 
 
 def explanation(error: Any, doing: str, logs: str = "") -> InputError | StageError:

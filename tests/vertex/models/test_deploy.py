@@ -242,6 +242,15 @@ def test_a_container_that_doesnt_get_healthy_is_told_with_its_logs(vertex, verte
     assert served() == {"chrysalis-digits-1": 100}
 
 
+def test_an_operation_that_is_gone_is_told(vertex, vertex_ai, blessed, served):
+    vertex_ai.serve = lambda deployment: vertex_ai._operations._operations.clear() or "echo:"
+    done = vertex("deploy", "--model", blessed("a"))
+    assert done.code == 1
+    assert "is gone, and how it ended isn't known; try again" in done.err.splitlines()[-1]
+    assert vertex("deploy", "--model", blessed("a")).code == 0
+    assert served() == {"chrysalis-digits-1": 100}
+
+
 @pytest.mark.parametrize(
     ("code", "exit_code", "said"),
     [

@@ -7,6 +7,8 @@ from contracts.errors import InputError
 from vertex.doctor.finding import Status, failed, ok, warning
 from vertex.doctor.google_api import Google, RefusedError, UnansweredError
 from vertex.doctor.question import Question
+from vertex.jobs.job_options import JobOptions
+from vertex.jobs.scheduling import scheduling
 from vertex.machines import machine
 
 SERVICES: Final = (
@@ -138,9 +140,10 @@ def _wanted(asked: Question) -> tuple[str, int]:
     """The quota's last part, and how much of it all hosts take.
 
     Raises:
-        InputError: there is no such machine.
+        InputError: there is no such machine, or not under these terms.
     """
     host = machine(asked.gpus_in_the_cloud, asked.accelerator, asked.machine_type)
+    scheduling(JobOptions(spot=asked.spot, max_wait=asked.max_wait), host, asked.workers)
     if host.accelerator:
         # NVIDIA_TESLA_T4 → nvidia_t4_gpus; the H100's quota doesn't tell its memory.
         name = host.accelerator.lower().replace("tesla_", "").replace("h100_80gb", "h100")

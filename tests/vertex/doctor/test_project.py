@@ -80,6 +80,8 @@ def test_all_is_well(google, tmp_path):
             ["--gpu", "0", "--machine-type", "n2-standard-16"],
             "ok custom_model_training_n2_cpus in europe-west4: 16 wanted, 20 allowed",
         ),
+        (["--gpu", "1", "--max-wait", "6h"], "failed --max-wait is for machines with NVIDIA_L4"),
+        (["--accelerator", "NVIDIA_H100_80GB"], "failed a3-highgpu-1g is no standard machine: give --spot"),
         (["--gpu", "3"], "failed a machine holds 1, 2, 4 of NVIDIA_TESLA_T4; got --gpu 3"),
     ],
 )

@@ -20,7 +20,7 @@ def load_environment_file(file: Path = FILE) -> None:
     """Set the variables of `file`, where there is one, that the environment doesn't have.
 
     Raises:
-        InputError: the file isn't plain text, or a line of ours isn't, so that make or compose would read
+        InputError: the file can't be read or isn't plain text, or a line of ours isn't, so that make or compose would read
             something else.
     """
     if not file.is_file():
@@ -41,6 +41,8 @@ def _text(file: Path) -> str:
     """What is in `file`: UTF-8 with neither a byte order mark nor carriage returns, which make would keep."""
     try:
         text = file.read_bytes().decode()
+    except OSError as error:
+        raise InputError(f"{file} can't be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{file} isn't UTF-8: save it as that ({error})") from error
     if text.startswith("\ufeff"):

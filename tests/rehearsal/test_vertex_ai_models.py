@@ -209,6 +209,17 @@ def test_a_split_is_of_100_percent_and_of_models_that_are_there(models, endpoint
         deploy(endpoints, new_endpoint(endpoints), upload(models).model, split)
 
 
+def test_a_probe_may_wait_until_the_next_is_due(models):
+    def probed(period: int, timeout: int) -> dict[str, Any]:
+        probe = {"http_get": {"path": "/"}, "period_seconds": period, "timeout_seconds": timeout}
+        made = model()
+        return {**made, "container_spec": {**made["container_spec"], "health_probe": probe}}
+
+    upload(models, model=probed(10, 10))
+    with pytest.raises(exceptions.BadRequest, match="health_probe.timeout_seconds must be greater or equal"):
+        upload(models, model=probed(10, 5))
+
+
 def test_a_pipeline_job_is_taken_and_passes(client):
     pipelines = client(PipelineServiceClient)
     spec = {"schemaVersion": "2.1.0", "pipelineInfo": {"name": "p"}, "root": {}, "deploymentSpec": {}}

@@ -20,8 +20,8 @@ def load_environment_file(file: Path = FILE) -> None:
     """Set the variables of `file`, where there is one, that the environment doesn't have.
 
     Raises:
-        InputError: the file can't be read or isn't plain text, or a line of ours isn't, so that make or compose would read
-            something else.
+        InputError: the file can't be read or isn't plain text, or a line of ours isn't, so that make or
+            compose would read something else.
     """
     if not file.is_file():
         return

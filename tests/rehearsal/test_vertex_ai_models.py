@@ -216,7 +216,7 @@ def test_a_probe_may_wait_until_the_next_is_due(models):
         return {**made, "container_spec": {**made["container_spec"], "health_probe": probe}}
 
     upload(models, model=probed(10, 10))
-    with pytest.raises(exceptions.BadRequest, match="health_probe.timeout_seconds must be greater or equal"):
+    with pytest.raises(exceptions.BadRequest, match="must be greater or equal"):
         upload(models, model=probed(10, 5))
 
 

@@ -75,6 +75,7 @@ def test_a_line_of_the_settings_that_isnt_plain_is_an_error(tmp_path, line):
 
 def test_plain_settings_are_taken(tmp_path):
     (tmp_path / ".env").write_text("OTHER='left alone'\n# CHRYSALIS_TAG=a b\nCHRYSALIS_BUCKET=a.b/c-d \n")
+    (tmp_path / "src").symlink_to(ROOT / "src")
     (tmp_path / "Pipfile.lock").touch()
     done = make("--file", str(ROOT / "Makefile"), "doctor", folder=tmp_path)
     assert "--root gs://a.b/c-d --dataset" in done.stdout, done.stderr

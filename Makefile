@@ -16,7 +16,7 @@
 #   FLOORS       what the gate asks for, as --min-accuracy 0.9 --max-ece 0.05     [better than one class for all]
 #   VERTEX_ARGS  further options of the submission, such as --dry-run or --spot
 #   TARGET       where deploy puts a bundle: vertex, cloudrun, appengine, function or lambda
-#   DRY_RUN      1: deploy, promote and rollback only print what they would send or run
+#   DRY_RUN      1: deploy, promote, rollback and undeploy only print what they would send or run
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -26,11 +26,11 @@ MAKEFLAGS += --no-print-directory
 
 # The settings of .env (.env.example says which), for every command; what the shell sets counts more. Only plain
 # values are taken, as recipes put them into commands; a line of ours that isn't plain is an error.
-PLAIN := ^[A-Z][A-Z0-9_]*=[A-Za-z0-9._:\/@,+-]* *$$
+PLAIN := ^[A-Z][A-Z0-9_]*=[A-Za-z0-9._:\/@,+=-]* *$$
 OURS := ^(\xEF\xBB\xBF)?[[:space:]]*(export[[:space:]]+)?(CHRYSALIS|GOOGLE)_[A-Z0-9_]*[[:space:]]*=
 ODD := $(shell LC_ALL=C sed -nE '/$(PLAIN)/d; /$(OURS)/{=;q}' .env 2>/dev/null)
 ifneq ($(ODD),)
-$(error .env:$(ODD): expected NAME=value of letters, digits and ._:/@,+-, in a file without carriage returns)
+$(error .env:$(ODD): expected NAME=value of letters, digits and ._:/@,+=-, in a file without carriage returns)
 endif
 $(foreach line,$(shell LC_ALL=C sed -nE '/$(PLAIN)/p' .env 2>/dev/null),$(eval export $(firstword $(subst =, ,$(line))) ?= $(patsubst $(firstword $(subst =, ,$(line)))=%,%,$(line))))
 

@@ -66,7 +66,7 @@ def test_the_clouds_targets_run_its_commands(words, runs):
     ],
 )
 def test_a_line_of_the_settings_that_isnt_plain_is_an_error(tmp_path, line):
-    (tmp_path / ".env").write_bytes(b"# settings\nOTHER='left alone'\nCHRYSALIS_TAG=v1 \n" + line + b"\n")
+    (tmp_path / ".env").write_bytes(b"# settings\nOTHER='left alone'\nCHRYSALIS_TAG=v=1 \n" + line + b"\n")
     done = make("--file", str(ROOT / "Makefile"), "doctor", folder=tmp_path)
     assert done.returncode == 2
     assert ".env:4: expected NAME=value" in done.stderr

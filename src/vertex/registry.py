@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Final
 
 from contracts.console import log
 from contracts.errors import InputError
-from vertex.doctor.google_api import NOT_FOUND, Google, UnansweredError, connect
+from vertex.google_api import NOT_FOUND, Google, UnansweredError, connect
 from vertex.settings import Settings
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ import pytest
 from requests import Session
 from tests.containers.oci_registry import serving
 
-from vertex.doctor.google_api import Google
 from vertex.doctor.question import Question
 from vertex.doctor.resources import look_at_images
+from vertex.google_api import Google
 
 pytestmark = pytest.mark.containers
 

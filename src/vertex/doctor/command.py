@@ -14,8 +14,8 @@ from contracts.errors import InputError
 from vertex.doctor import accounts, keys, machine, project, resources, shards
 from vertex.doctor.examination import examine
 from vertex.doctor.finding import Check, Finding, Status
-from vertex.doctor.google_api import connect
 from vertex.doctor.question import Question
+from vertex.google_api import connect
 from vertex.option_groups import grouped
 
 EXAMPLES = """\b

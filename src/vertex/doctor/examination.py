@@ -7,7 +7,7 @@ from typing import Final
 
 from contracts.errors import InputError, StageError
 from vertex.doctor.finding import Check, Finding, Status, failed, warning
-from vertex.doctor.google_api import RefusedError, UnansweredError
+from vertex.google_api import RefusedError, UnansweredError
 
 PATIENCE_S: Final = 30.0
 

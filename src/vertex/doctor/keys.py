@@ -1,8 +1,8 @@
 """The keys in Secret Manager. Their values aren't asked for."""
 
 from vertex.doctor.finding import Status, failed, ok, warning
-from vertex.doctor.google_api import NOT_FOUND, Google, RefusedError
 from vertex.doctor.question import Question
+from vertex.google_api import NOT_FOUND, Google, RefusedError
 
 
 def look_at_wandb_secret(google: Google, asked: Question) -> list[tuple[Status, str]]:

@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from contracts.errors import InputError
 from vertex.doctor.finding import Status, failed, ok, warning
-from vertex.doctor.google_api import Google, RefusedError, UnansweredError
 from vertex.doctor.question import Question
+from vertex.google_api import Google, RefusedError, UnansweredError
 from vertex.jobs.job_options import JobOptions
 from vertex.jobs.scheduling import scheduling
 from vertex.machines import machine

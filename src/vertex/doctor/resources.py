@@ -4,8 +4,8 @@ import os
 from typing import Any, Final
 
 from vertex.doctor.finding import Status, failed, ok, warning
-from vertex.doctor.google_api import NOT_FOUND, Google, RefusedError
 from vertex.doctor.question import Question
+from vertex.google_api import NOT_FOUND, Google, RefusedError
 from vertex.images import of_the_chain
 from vertex.registry import manifest
 

@@ -49,7 +49,12 @@ def credentials(address: str) -> "Credentials":
     found: Credentials
     try:
         found, _ = google.auth.default(scopes=[SCOPE])
-    except DefaultCredentialsError as error:
+    except (
+        DefaultCredentialsError,
+        AttributeError,
+        TypeError,
+        ValueError,
+    ) as error:  # a file of another form
         raise InputError(
             "no Google Cloud credentials: run `gcloud auth application-default login`, or set "
             f"GOOGLE_APPLICATION_CREDENTIALS to a key's path ({error})"
@@ -79,17 +84,25 @@ def explained(doing: str) -> Iterator[None]:
     """Turn the clients' errors into ours: what the caller can mend is an InputError."""
     import requests
     from google.api_core import exceptions
-    from google.auth.exceptions import GoogleAuthError
+    from google.auth.exceptions import GoogleAuthError, TransportError
+    from google.protobuf.json_format import ParseError
 
     try:
         yield
+    except (InputError, StageError):
+        raise
     except (exceptions.ServerError, exceptions.TooManyRequests, exceptions.RetryError) as error:
         raise StageError(f"{doing}: {error}; try again later") from error
     except exceptions.GoogleAPICallError as error:
         raise InputError(f"{doing}: Vertex AI refused: {error}") from error
+    except TransportError as error:
+        raise StageError(f"{doing}: Google can't be reached ({error}); check the network") from error
     except GoogleAuthError as error:
         raise InputError(
             f"{doing}: {error}; renew the credentials: gcloud auth application-default login"
         ) from error
     except requests.RequestException as error:
         raise StageError(f"{doing}: the service can't be reached ({error}); check the network") from error
+    except (ParseError, AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+        # Google's clients take an answer's form for granted; a proxy's page has another.
+        raise StageError(f"{doing}: the service's answer can't be read ({error})") from error

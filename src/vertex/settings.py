@@ -148,7 +148,14 @@ def root_uri(root: str | None, bucket: str | None) -> str:
         raise InputError(
             f"a job on Vertex AI reaches buckets only: expected --root gs://bucket/prefix, got {root!r}"
         )
+    if re.search(r"[?#]|/\.{1,2}(/|$)", root):
+        raise InputError(f"expected --root without ?, #, . and .. in the folder's names; got {root!r}")
     return storage.join(root)
+
+
+def scratch(root: str, name: str) -> str:
+    """A folder of the root's bucket whose files the bucket's lifecycle deletes: tmp/ at its top."""
+    return f"gs://{root.removeprefix('gs://').partition('/')[0]}/tmp/{name}"  # noqa: S108 - no folder of this machine
 
 
 def _checked(value: str | None, name: str, example: str, form: str) -> str:

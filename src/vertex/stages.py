@@ -7,11 +7,14 @@ models/<dataset>/<run-id>.
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 from contracts import storage
 from contracts.errors import InputError
 
 DEFAULT_MODEL = "vgg16"
+SOURCES = Path(__file__).parents[2]
+"""The repository, of which the images are made."""
 
 # `name` is one component of a URI, and `model` a package: anything else would end up somewhere unexpected.
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
@@ -137,6 +140,7 @@ def _check(request: Request) -> None:
     _check_form("--dataset", request.dataset, NAME, "a plain name such as digits; name its URI with --source")
     _check_form("--run-id", request.run_id, NAME, "a plain name such as vgg16-a")
     _check_form("--model", request.model, PACKAGE, "a folder of src/models")
+    _check_model(request.model)
     given = {
         "--model": request.model,
         "--run-id": request.run_id,
@@ -154,6 +158,29 @@ def _check(request: Request) -> None:
     _check_extra(request)
 
 
+def check_source(dataset: str, source: str | None) -> None:
+    """Look whether download would find its data set.
+
+    Raises:
+        InputError: it is neither an address nor in the catalogue, which the image holds.
+    """
+    wanted = source or dataset
+    catalogue = sorted(path.stem for path in (SOURCES / "data/sources").glob("*.toml"))
+    if "://" in wanted or wanted in catalogue:
+        return
+    if "/" in wanted or Path(wanted).exists():
+        raise InputError(f"a job can't see this machine's {wanted}: upload it and give --source gs://…")
+    raise InputError(
+        f"{wanted} isn't in the catalogue, data/sources ({', '.join(catalogue)}): name its URI with --source"
+    )
+
+
+def _check_model(model: str | None) -> None:
+    models = sorted(path.parent.name for path in (SOURCES / "src/models").glob("*/train_multi_gpu.py"))
+    if model is not None and model not in models:
+        raise InputError(f"expected --model to be one of {', '.join(models)}; got {model!r}")
+
+
 def _check_form(flag: str, value: str | None, form: str, expected: str) -> None:
     if value is not None and not re.fullmatch(form, value):
         raise InputError(f"expected {flag} to be {expected}; got {value!r}")
@@ -161,6 +188,8 @@ def _check_form(flag: str, value: str | None, form: str, expected: str) -> None:
 
 def _check_extra(request: Request) -> None:
     for argument in request.extra:
+        if not argument.isascii() and re.search("[\ud800-\udfff]", argument):
+            raise InputError("expected the options behind -- in UTF-8; got other bytes")
         flag = argument.split("=", 1)[0]
         if flag in ("--input", "--output"):
             raise InputError(f"{flag} is composed of --root and the names: leave it out")

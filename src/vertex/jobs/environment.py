@@ -1,5 +1,6 @@
 """What a job's container finds in its environment: plain values, and where secrets are, never the secrets."""
 
+import json
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -10,11 +11,17 @@ from vertex.jobs.job_options import JobOptions
 WANDB_KEY = "WANDB_API_KEY"
 
 SECRET_NAME = re.compile(
-    r"(^|_)(API_?KEY|(ACCESS|PRIVATE|SECRET)_KEY|TOKEN|(CLIENT|APP)_SECRET|PASSWORD|PASSWD|CREDENTIALS)$"
+    r"(^|_)(API_?KEY|(ACCESS|PRIVATE|SECRET)_KEY|TOKEN|(CLIENT|APP)_SECRET|PASSWORD|PASSWD|CREDENTIALS)$",
+    re.IGNORECASE,
 )
 """How the environment's secrets are called. Their values must never stand in a request: anyone who may list
 jobs reads those. (CHRYSALIS_WANDB_SECRET and the like only say where a secret is.)"""
-SECRET_VALUE = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY|\bAIza[\w-]{35}|\bya29\.[\w-]{20,}|\bgh[ps]_\w{36}")
+SECRET_VALUE = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY|\bAIza[\w-]{35}|\bya29\.[\w-]{20,}|\bgh[ps]_\w{36}"
+    r"|://[^/@\s\"]+:[^/@\s\"]+@|X-(Goog|Amz)-Signature="
+)
+"""Forms of keys, of a password in an address, and of an address that is signed."""
+WANDB_KEY_VALUE = re.compile(r"[0-9a-f]{40}")
 SHORTEST_SECRET = 8
 """Of values that are looked for: shorter ones are found by chance."""
 
@@ -52,13 +59,18 @@ def pairs(option: str, given: Iterable[str] | None) -> dict[str, str]:
     found: dict[str, str] = {}
     for text in given or ():
         name, equals, value = text.partition("=")
-        if not equals or not re.fullmatch(r"[A-Za-z_][\w-]*", name):
+        if not equals or not re.fullmatch(r"[A-Za-z_][\w-]*", name, re.ASCII) or not is_text(value):
             # Not the text itself: it may be a secret that was pasted.
-            raise InputError(f"expected {option} NAME=value; got something without a name and a =")
+            raise InputError(f"expected {option} NAME=value; in UTF-8; got something else")
         if name in found:
             raise InputError(f"{option} {name} is given twice")
         found[name] = value
     return found
+
+
+def is_text(argument: str) -> bool:
+    """Whether an argument was UTF-8: Python keeps other bytes as surrogates, which no request can hold."""
+    return not re.search("[\ud800-\udfff]", argument)
 
 
 def secret_version(text: str, project: str) -> str:
@@ -68,7 +80,7 @@ def secret_version(text: str, project: str) -> str:
         InputError: it is no such name.
     """
     found = _SECRET.fullmatch(text)
-    if not found:
+    if not found or WANDB_KEY_VALUE.fullmatch(found["name"]):
         raise InputError(
             "expected the name of a secret in Secret Manager, SECRET or SECRET:VERSION, and not its value"
         )
@@ -83,7 +95,9 @@ def refuse_secrets(request: str, variables: Mapping[str, str] = os.environ) -> N
         InputError: there is one; the message doesn't repeat it.
     """
     for name, value in variables.items():
-        if SECRET_NAME.search(name) and len(value) >= SHORTEST_SECRET and value in request:
+        if not SECRET_NAME.search(name) or len(value) < SHORTEST_SECRET:
+            continue
+        if value in request or json.dumps(value)[1:-1] in request:
             raise InputError(
                 f"the value of {name} stands in the request, where everyone could read it: take it out, and "
                 f"give --secret {name}=SECRET, its name in Secret Manager"

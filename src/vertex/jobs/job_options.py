@@ -19,7 +19,7 @@ class JobOptions:
         str | None, typer.Option(help=f"train: {', '.join(MACHINE_TYPES)}.  [default: NVIDIA_TESLA_T4]")
     ] = None
     boot_disk_gb: Annotated[
-        int | None, typer.Option(min=100, help="Size of the machine's disk.  [default: 100]")
+        int | None, typer.Option(min=100, max=64000, help="Size of the machine's disk.  [default: 100]")
     ] = None
     boot_disk_type: Annotated[str | None, typer.Option(help="pd-ssd (the default) or pd-standard.")] = None
     spot: Annotated[

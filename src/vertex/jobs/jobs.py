@@ -31,7 +31,7 @@ def list_cli(
     active: Annotated[
         bool, typer.Option("--active", help="Only those that haven't ended, however old.")
     ] = False,
-    days: Annotated[int, typer.Option(min=1, help="Only those of the last days.")] = 30,
+    days: Annotated[int, typer.Option(min=1, max=3650, help="Only those of the last days.")] = 30,
     where: Service = Service(),  # noqa: B008 - frozen
 ) -> None:
     """List our jobs, the newest first: when, state, number and display name."""
@@ -41,7 +41,7 @@ def list_cli(
     client = connect(JobServiceClient, settings)
     since = datetime.now(UTC) - timedelta(days=days)
     jobs = list(service.active(client, settings) if active else service.ours(client, settings, since))
-    for job in sorted(jobs, key=lambda job: job.create_time.timestamp(), reverse=True):
+    for job in sorted(jobs, key=_created, reverse=True):
         typer.echo(line(job))
     if not jobs:
         log(f"no jobs in {settings.parent}")
@@ -65,6 +65,10 @@ def cancel_cli(job: Name, where: Service) -> None:
 def line(job: "Job") -> str:
     """A job in one line."""
     return (
-        f"{job.create_time:%Y-%m-%d %H:%M}  {service.state(job):9}  {service.number(job):>19}  "
+        f"{_created(job):%Y-%m-%d %H:%M}  {service.state(job):9}  {service.number(job):>19}  "
         f"{job.display_name}"
     )
+
+
+def _created(job: "Job") -> datetime:
+    return job.create_time or datetime.fromtimestamp(0, UTC)

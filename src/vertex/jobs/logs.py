@@ -76,7 +76,10 @@ class Logs:
         try:
             for entry in self._entries():
                 self._print(entry)
-        except (exceptions.GoogleAPICallError, GoogleAuthError, requests.RequestException) as error:
+        except (
+            *(exceptions.GoogleAPICallError, GoogleAuthError, requests.RequestException),
+            *(AttributeError, KeyError, RecursionError, TypeError, ValueError),  # an answer of another form
+        ) as error:
             self._stopped = getattr(error, "code", None) in FORBIDDEN
             if not self._warned:
                 self._warned = True
@@ -142,7 +145,12 @@ def sentence(payload: Any) -> str:
     event = _json_object(payload)
     if "event" in event:
         return _event(event)
-    text = _COLOURS.sub("", str(payload).rstrip())
+    return _clean(str(payload).rstrip())
+
+
+def _clean(text: str) -> str:
+    """Text without what moves a terminal's cursor or changes its colours."""
+    text = _COLOURS.sub("", text)
     return "".join(character for character in text if character.isprintable() or character in "\n\t")
 
 
@@ -156,5 +164,7 @@ def _json_object(text: Any) -> dict[str, Any]:
 
 
 def _event(fields: Mapping[str, Any]) -> str:
-    rest = " ".join(f"{name}={value}" for name, value in fields.items() if name != "event")
-    return f"{fields['event']}  {rest}".rstrip()
+    rest = " ".join(
+        f"{name}={value}" for name, value in fields.items() if name != "event" and value is not None
+    )
+    return _clean(f"{fields['event']}  {rest}".rstrip())

@@ -130,7 +130,8 @@ def listed(client: "JobServiceClient", settings: Settings, only: str) -> "Iterat
 
 def state(job: "Job") -> str:
     """A job's state, as in RUNNING."""
-    return str(job.state.name).removeprefix("JOB_STATE_")
+    name = getattr(job.state, "name", f"STATE_{job.state}")  # one that is newer than the client is a number
+    return str(name).partition("STATE_")[2]
 
 
 def ended(job: "Job") -> bool:

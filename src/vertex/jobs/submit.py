@@ -1,5 +1,6 @@
 """`python -m vertex submit`: one stage as a custom job, submitted and followed until it ends."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -11,7 +12,7 @@ from vertex.jobs.submission import send
 from vertex.machines import gpu_count, machine
 from vertex.option_groups import grouped
 from vertex.settings import Bucket, Root, Settings, Where, root_uri
-from vertex.stages import Request, Stage, Task, task
+from vertex.stages import Request, Stage, Task, check_source, task
 from vertex.wire import request_json, show_request
 
 EXAMPLES = """\b
@@ -33,11 +34,15 @@ Model = Annotated[str | None, typer.Option(help="train: the architecture.  [defa
 Gpu = Annotated[
     str | None, typer.Option(help="train: GPUs in each machine; 0 is a CPU.  [default: 1]", metavar="INTEGER")
 ]
-Workers = Annotated[int | None, typer.Option(min=1, help="train: hosts, a chief and workers.  [default: 1]")]
+Workers = Annotated[
+    int | None, typer.Option(min=1, max=1000, help="train: hosts, a chief and workers.  [default: 1]")
+]
 Again = Annotated[
     bool, typer.Option("--again", help="Submit though a job that fills the same folder is active.")
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the request's body and send nothing.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Print the request's body, as it is sent (enums are numbers).")
+]
 Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the job until it ends.")]
 
 
@@ -101,6 +106,10 @@ def submit_cli(
     models/DATASET/RUN_ID. What stands behind -- goes to the stage as it is. Ctrl-C leaves the job running.
     """
     settings = where.settings()
+    if stage is Stage.DOWNLOAD:
+        check_source(dataset, source)
+    if stage is not Stage.TRAIN:  # one set of options serves the whole chain
+        options = replace(options, accelerator=None)
     request = Request(
         stage=stage,
         root=root_uri(root, bucket),

@@ -19,7 +19,7 @@ from vertex.pipelines.pipeline_job import job_id, pipeline_job, run
 from vertex.pipelines.pipeline_steps import Chain, parameters
 from vertex.pipelines.pipeline_yaml import Shape, compiled
 from vertex.settings import Bucket, Root, Where, root_uri
-from vertex.stages import DEFAULT_MODEL
+from vertex.stages import DEFAULT_MODEL, check_source
 from vertex.wire import request_json, show_request
 
 EXAMPLES = """\b
@@ -123,6 +123,7 @@ def pipeline_cli(
     and train's options. The cache compares images by tag: give --tag, as `push` names it, rather than latest.
     """
     settings = where.settings()
+    check_source(dataset, source)
     gpu = gpu_count(train.gpu)
     words = {**step_options.words(), "train": tuple(extra or ())}
     chain = Chain(root_uri(root, bucket), dataset, source, model, run_id, gpu, words)

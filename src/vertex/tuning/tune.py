@@ -80,10 +80,10 @@ def tune_cli(
     space: Annotated[str, typer.Option(help="The search space: a YAML file, or its URI.")],
     study: Annotated[str, typer.Option(help="The study's name: it names the folder.")] = "study",
     trials: Annotated[
-        int | None, typer.Option(min=1, help="How many in all, in place of maxTrialCount.")
+        int | None, typer.Option(min=1, max=10000, help="How many in all, in place of maxTrialCount.")
     ] = None,
     parallel: Annotated[
-        int | None, typer.Option(min=1, help="How many at once, in place of parallelTrialCount.")
+        int | None, typer.Option(min=1, max=1000, help="How many at once, in place of parallelTrialCount.")
     ] = None,
     root: Root = None,
     bucket: Bucket = None,

@@ -35,6 +35,9 @@ def test_a_secret_is_named_and_its_value_stays_where_it_is():
         (JobOptions(env=["0123456789"]), "expected --env NAME=value"),
         (JobOptions(env=["A=1", "A=2"]), "--env A is given twice"),
         (JobOptions(secret=["WANDB_API_KEY=a key!"]), "and not its value"),
+        (JobOptions(wandb_secret="0123456789" * 4), "and not its value"),
+        (JobOptions(env=["wandb_api_key=0123456789"]), "give --secret wandb_api_key=SECRET"),
+        (JobOptions(env=["A=0123456789\udcff"]), "in UTF-8"),
     ],
 )
 def test_what_would_be_read_by_everyone_is_refused_and_not_repeated(options, says):
@@ -62,3 +65,14 @@ def test_this_machines_secrets_are_found_wherever_they_stand_in_a_request():
     assert "a-long-value" not in str(refusal.value)
     with pytest.raises(InputError, match="a key stands in the request"):
         refuse_secrets("-----BEGIN RSA PRIVATE KEY-----", {})
+    for escaped in ('a "quoted" value', "back\\slash-value"):
+        with pytest.raises(InputError, match="value of HUB_TOKEN stands"):
+            refuse_secrets(json.dumps({"env": [escaped]}), {"HUB_TOKEN": escaped})
+
+
+@pytest.mark.parametrize(
+    "source", ["https://user:word@host/photos.zip", "https://host/photos.zip?X-Goog-Signature=0f"]
+)
+def test_an_address_that_opens_doors_is_refused(source):
+    with pytest.raises(InputError, match="a key stands in the request"):
+        refuse_secrets(json.dumps(["--source", source]), {})

@@ -187,6 +187,10 @@ def test_no_wait_returns_once_the_job_is_there(vertex_ai, capsys):
         (["records", "--gpu", "1"], "--gpu belongs to train"),
         (["records", "--workers", "2"], "--workers belongs to train"),
         (["download", "--source", "./photos"], "can't see this machine's ./photos"),
+        (["download", "--dataset", "nosuch"], "nosuch isn't in the catalogue, data/sources (digits"),
+        (["download", "--dataset", "README.md"], "can't see this machine's README.md"),
+        (["train", "--model", "vg16"], "expected --model to be one of cnn, "),
+        (["train", "--root", "gs://bucket/a/../b"], "expected --root without"),
         (["serve"], "'serve' is not one of"),
     ],
 )

@@ -15,14 +15,14 @@ from typing import Annotated, Final
 
 import typer
 
-from contracts import storage
 from contracts.console import log
 from contracts.errors import InputError
+from vertex.jobs.environment import refuse_secrets
 from vertex.jobs.job import APP, display_name, label
 from vertex.jobs.job_options import JobOptions
 from vertex.jobs.submit import Again, Dataset, send_task
 from vertex.option_groups import grouped
-from vertex.settings import Bucket, Root, Settings, Where, root_uri
+from vertex.settings import Bucket, Root, Settings, Where, root_uri, scratch
 from vertex.stages import Request, Stage, Task, task
 
 EXAMPLES = """\b
@@ -58,7 +58,8 @@ class Workers:
         str, typer.Option(help="Of Dataflow's workers; each of its cores runs a process.")
     ] = "n2-standard-4"
     max_workers: Annotated[
-        int, typer.Option(min=1, help="Dataflow starts as many as the work is worth, up to so many.")
+        int,
+        typer.Option(min=1, max=1000, help="Dataflow starts as many as the work is worth, up to so many."),
     ] = 20
     service_account: Annotated[
         str | None,
@@ -98,7 +99,7 @@ def dataflow_task(request: Request, workers: Workers, where: Settings, now: date
         "runner": "DataflowRunner",
         "project": where.project,
         "region": where.region,
-        "temp_location": storage.join(request.root, "tmp", "dataflow"),
+        "temp_location": scratch(request.root, "dataflow"),
         "sdk_container_image": where.image(IMAGE),
         "job_name": display_name(kind="records", task=records, now=now).replace(
             "_", "-"
@@ -123,6 +124,8 @@ def docker_command(work: Task, image: str) -> list[str]:
 def _credentials() -> list[str]:
     key = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
     if key:
+        if not Path(key).is_file():
+            raise InputError(f"GOOGLE_APPLICATION_CREDENTIALS names {key}, which is no file")
         inside = "/run/secrets/gcp_key"
         mounted = f"{Path(key).absolute()}:{inside}:ro"
         return ["--volume", mounted, "--env", f"GOOGLE_APPLICATION_CREDENTIALS={inside}"]
@@ -186,6 +189,7 @@ def dataflow_cli(
         send_task(work, options, settings, dry_run=dry_run, wait=wait, again=again)
         return
     command = docker_command(work, settings.image(IMAGE))
+    refuse_secrets("\n".join(work.arguments))
     if dry_run:
         log("would run", image=settings.image(IMAGE), output=work.output)
         typer.echo(shlex.join(command))

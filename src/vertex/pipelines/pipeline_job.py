@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from contracts import storage
 from contracts.console import Terminated, log
 from contracts.errors import StageError
 from vertex.client import REQUEST_SECONDS, connect, explained, patience
 from vertex.jobs.job import APP, label
 from vertex.jobs.service import FIRST_LOOK_SECONDS, LAST_LOOK_SECONDS
-from vertex.settings import Settings
+from vertex.settings import Settings, scratch
 
 if TYPE_CHECKING:
     from google.cloud.aiplatform_v1 import PipelineServiceClient
@@ -42,7 +41,7 @@ def pipeline_job(
         labels=APP | {"dataset": label(values["dataset"]), "run-id": label(values["run_id"])},
         pipeline_spec=specification,
         runtime_config=types.PipelineJob.RuntimeConfig(
-            gcs_output_directory=storage.join(values["root"], "tmp", "pipelines"),
+            gcs_output_directory=scratch(values["root"], "pipelines"),
             parameter_values=parameters,
         ),
         service_account=service_account or None,

@@ -185,7 +185,9 @@ def test_a_run_is_submitted_and_followed(vertex_ai, snapshot, readable):
     assert created.path == "/v1/projects/my-project/locations/europe-west4/pipelineJobs"
     assert re.fullmatch(r"chrysalis-pipeline-digits-\d{8}-\d{6}", created.query["pipelineJobId"])
     configuration = created.body["runtimeConfig"]
-    assert configuration["gcsOutputDirectory"] == f"{ROOT}/tmp/pipelines"
+    assert (
+        configuration["gcsOutputDirectory"] == "gs://bucket/tmp/pipelines"
+    )  # not below the root: it is cleaned
     assert configuration["parameterValues"]["epochs"] == "2"
     assert readable(created) == snapshot
 

@@ -1,5 +1,6 @@
 """Google's own clients, as every command here makes them: over REST, with the machine's credentials."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -15,6 +16,9 @@ Client = TypeVar("Client")
 
 SCOPE: Final = "https://www.googleapis.com/auth/cloud-platform"
 REQUEST_SECONDS: Final = 60.0
+FIRST_LOOK_SECONDS = 1.0
+LAST_LOOK_SECONDS = 15.0
+BUSY_SECONDS: Final = 20.0
 OUTAGE_SECONDS: Final = 600.0
 """How long watching survives a network or a service that is away; what is watched doesn't notice."""
 
@@ -77,6 +81,30 @@ def patience(tell: Callable[[Exception], None] | None = None) -> "Retry":
         TransportError,
     )
     return retry.Retry(predicate=transient, maximum=30.0, timeout=OUTAGE_SECONDS, on_error=tell)
+
+
+def briefly() -> "Retry":
+    """How what a command begins with is tried again: not where nothing answers, which a person can mend."""
+    from google.api_core import exceptions, retry
+
+    busy = retry.if_exception_type(exceptions.ServerError, exceptions.TooManyRequests)
+    return retry.Retry(predicate=busy, maximum=5.0, timeout=BUSY_SECONDS)
+
+
+class Pauses:
+    """The times between two looks at something: longer and longer while nothing changes."""
+
+    def __init__(self) -> None:
+        self._next = FIRST_LOOK_SECONDS
+
+    def again(self) -> None:
+        """Begin with short ones: something has changed."""
+        self._next = FIRST_LOOK_SECONDS
+
+    def sleep(self) -> None:
+        """Wait until the next look."""
+        time.sleep(self._next)
+        self._next = min(self._next * 1.5, LAST_LOOK_SECONDS)
 
 
 @contextmanager

@@ -94,8 +94,8 @@ def left_running(job: "Job") -> Iterator[None]:
         with suppress(OSError):  # there may be no terminal any more that could be told
             log(
                 "no longer watching; the job goes on",
-                follow=f"python -m vertex follow {job.name}",
-                cancel=f"python -m vertex cancel {job.name}",
+                follow=f"make follow JOB={job.name}",
+                cancel=f"make cancel JOB={job.name}",
                 console=service.console_link(job),
             )
         signals: dict[type[BaseException], int] = {

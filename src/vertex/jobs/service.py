@@ -1,13 +1,13 @@
 """The conversation with Vertex AI's job service about custom and tuning jobs: create, find, look, cancel."""
 
-import time
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from contracts.console import log
 from contracts.errors import InputError, StageError
-from vertex.client import OUTAGE_SECONDS, REQUEST_SECONDS, explained, patience
+from vertex.client import OUTAGE_SECONDS, REQUEST_SECONDS, Pauses, briefly, explained, patience
 from vertex.jobs.job import APP
 from vertex.settings import Settings
 
@@ -17,15 +17,14 @@ if TYPE_CHECKING:
 
     Job: TypeAlias = CustomJob | HyperparameterTuningJob
 
-FIRST_LOOK_SECONDS = 1.0
-LAST_LOOK_SECONDS = 15.0
-
 ENDED = ("SUCCEEDED", "PARTIALLY_SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED")
 
 _OURS = " AND ".join(f"labels.{key}={value}" for key, value in APP.items())
 
 VERBS = {"customJobs": "custom_job", "hyperparameterTuningJobs": "hyperparameter_tuning_job"}
 """By the collection in a job's name, what its verbs are about in the client."""
+
+_NAME = rf"projects/[\w.:-]+/locations/[\w-]+/({'|'.join(VERBS)})/[\w-]+"
 
 
 def create(client: "JobServiceClient", settings: Settings, job: "Job") -> "Job":
@@ -35,13 +34,13 @@ def create(client: "JobServiceClient", settings: Settings, job: "Job") -> "Job":
         with explained(f"submitting to {settings.api_endpoint}"):
             return _call(client, f"create_{kind}", parent=settings.parent, **{kind: job})
     except StageError as error:
-        raise StageError(
-            f"{error}; `python -m vertex list` says whether {job.display_name} is there"
-        ) from error
+        raise StageError(f"{error}; `make jobs` says whether {job.display_name} is there") from error
 
 
 def get(client: "JobServiceClient", name: str) -> "Job":
     """Look at the job with this whole name; an outage is told of once, and waited for."""
+    from google.api_core import exceptions
+
     told: list[Exception] = []
 
     def tell(error: Exception) -> None:
@@ -49,8 +48,11 @@ def get(client: "JobServiceClient", name: str) -> "Job":
             told.append(error)
             log("the service can't be reached; trying on", reason=error, minutes=OUTAGE_SECONDS / 60)
 
-    with explained(f"watching the job, which goes on (python -m vertex follow {name})"):
-        return _call(client, f"get_{_kind(name)}", name=name, retry=patience(tell))
+    with explained(f"watching the job, which goes on (make follow JOB={name})"):
+        try:
+            return _call(client, f"get_{_kind(name)}", name=name, retry=patience(tell))
+        except exceptions.NotFound as error:
+            raise InputError(f"{name} isn't there (any more): make jobs shows those that are") from error
 
 
 def cancel(client: "JobServiceClient", name: str) -> None:
@@ -61,16 +63,16 @@ def cancel(client: "JobServiceClient", name: str) -> None:
 
 def looks(client: "JobServiceClient", name: str) -> Iterator["Job"]:
     """Look at a job time and again until it has ended: at shrinking intervals while nothing changes."""
-    pause, seen = FIRST_LOOK_SECONDS, ""
+    pauses, seen = Pauses(), ""
     while True:
         job = get(client, name)
         yield job
         if ended(job):
             return
         if state(job) != seen:
-            seen, pause = state(job), FIRST_LOOK_SECONDS
-        time.sleep(pause)
-        pause = min(pause * 1.5, LAST_LOOK_SECONDS)
+            seen = state(job)
+            pauses.again()
+        pauses.sleep()
 
 
 def find(client: "JobServiceClient", settings: Settings, job: str) -> "Job":
@@ -81,14 +83,14 @@ def find(client: "JobServiceClient", settings: Settings, job: str) -> "Job":
     """
     from google.api_core import exceptions
 
-    if job.count("/") == 5 and job.split("/")[4] in VERBS:
+    if re.fullmatch(_NAME, job):
         return get(client, job)
     if job.isdecimal():
         for collection, kind in VERBS.items():
             name = f"{settings.parent}/{collection}/{job}"
             with explained(f"looking for job {job}"):
                 try:
-                    return _call(client, f"get_{kind}", name=name, retry=None)
+                    return _call(client, f"get_{kind}", name=name, retry=briefly())
                 except exceptions.NotFound:
                     continue
     elif "/" not in job and '"' not in job:
@@ -97,7 +99,7 @@ def find(client: "JobServiceClient", settings: Settings, job: str) -> "Job":
             return found
     raise InputError(
         f"no job {job} in {settings.parent}: expected its number, its name or its display name; "
-        "python -m vertex list shows them"
+        "make jobs shows them"
     )
 
 
@@ -106,10 +108,10 @@ def ours(client: "JobServiceClient", settings: Settings, since: datetime) -> "It
     return listed(client, settings, f'{_OURS} AND create_time>="{since:%Y-%m-%dT%H:%M:%SZ}"')
 
 
-def active(client: "JobServiceClient", settings: Settings) -> "Iterator[Job]":
+def active(client: "JobServiceClient", settings: Settings, *, patient: bool = True) -> "Iterator[Job]":
     """List those of our jobs that haven't ended."""
     unended = [f'state!="JOB_STATE_{name}"' for name in ENDED]
-    for job in listed(client, settings, " AND ".join([_OURS, *unended])):
+    for job in listed(client, settings, " AND ".join([_OURS, *unended]), patient=patient):
         if not ended(job):
             yield job
 
@@ -120,12 +122,14 @@ def studies(client: "JobServiceClient", settings: Settings, job: "Job") -> "Iter
         yield from listed(client, settings, f"{_OURS} AND labels.study={job.labels['study']}")
 
 
-def listed(client: "JobServiceClient", settings: Settings, only: str) -> "Iterator[Job]":
+def listed(
+    client: "JobServiceClient", settings: Settings, only: str, *, patient: bool = True
+) -> "Iterator[Job]":
     """List the jobs that a filter of the service's lets through, custom jobs first."""
     for kind in VERBS.values():
         with explained("listing jobs"):
             request = {"parent": settings.parent, "filter": only}
-            yield from _call(client, f"list_{kind}s", request=request, retry=None)
+            yield from _call(client, f"list_{kind}s", request=request, retry=briefly() if patient else None)
 
 
 def state(job: "Job") -> str:

@@ -4,7 +4,7 @@ import signal
 from typing import TYPE_CHECKING, Any
 
 from contracts.console import Terminated, log
-from contracts.errors import InputError
+from contracts.errors import InputError, StageError
 from vertex.client import connect
 from vertex.jobs import service
 from vertex.jobs.follow import follow
@@ -41,14 +41,16 @@ def send(job: "Job", settings: Settings, *, again: bool, wait: bool, **about: An
         job = service.create(client, settings, job)
     except (KeyboardInterrupt, Terminated) as stop:
         log(
-            "interrupted while submitting: `python -m vertex list` says whether the job is there",
+            "interrupted while submitting: `make jobs` says whether the job is there",
             name=job.display_name,
         )
         number = signal.SIGINT if isinstance(stop, KeyboardInterrupt) else signal.SIGTERM
         raise SystemExit(128 + number) from stop
+    if not again:
+        _give_way(client, settings, job)
     log("submitted", **about, console=service.console_link(job))
     if not wait:
-        log("not waiting", follow=f"python -m vertex follow {job.name}")
+        log("not waiting", follow=f"make follow JOB={job.name}")
         return job
     return follow(client, settings, job)
 
@@ -68,8 +70,8 @@ def _check_alone(client: "JobServiceClient", settings: Settings, job: "Job", *, 
         if output_of(rival) == output_of(job):
             raise InputError(
                 f"{rival.display_name} ({service.state(rival)}, {service.console_link(rival)}) fills "
-                f"{output_of(job)}, and a folder has one writer. Follow it: python -m vertex follow "
-                f"{rival.name}; or give --again to submit all the same"
+                f"{output_of(job)}, and a folder has one writer. Follow it: make follow "
+                f"JOB={rival.name}; or give --again to submit all the same"
             )
     # A training goes on with what it finds in its folder; a new study's trials have other values there.
     for earlier in service.studies(client, settings, job):
@@ -77,4 +79,26 @@ def _check_alone(client: "JobServiceClient", settings: Settings, job: "Job", *, 
             raise InputError(
                 f"{output_of(job)} has the trials of {earlier.display_name}, in the way of new "
                 "ones: choose another --study; or give --again to submit all the same"
+            )
+
+
+def _give_way(client: "JobServiceClient", settings: Settings, job: "Job") -> None:
+    """Cancel a job where an older one fills its folder, which somebody submitted at the same moment.
+
+    Raises:
+        InputError: it was cancelled.
+    """
+    try:
+        active = list(service.active(client, settings, patient=False))
+    except StageError as error:  # it was alone a moment ago, which nearly always is still so
+        log("whether another one began at the same moment isn't known", reason=error)
+        return
+    for rival in active:
+        older = (rival.create_time, rival.name) < (job.create_time, job.name)
+        if rival.name != job.name and older and output_of(rival) == output_of(job):
+            service.cancel(client, job.name)
+            raise InputError(
+                f"{rival.display_name} was submitted at the same moment and fills {output_of(job)}, and a "
+                f"folder has one writer: {job.display_name} is cancelled. Follow the other: make follow "
+                f"JOB={rival.name}"
             )

@@ -5,8 +5,7 @@ from typing import Any, Final
 
 from contracts.console import log
 from contracts.errors import InputError, StageError
-from vertex.client import REQUEST_SECONDS, explained, patience
-from vertex.jobs.service import FIRST_LOOK_SECONDS, LAST_LOOK_SECONDS
+from vertex.client import REQUEST_SECONDS, Pauses, explained, patience
 
 LONGEST_SECONDS: Final = 3 * 60 * 60.0
 """A container may take two hours to become healthy."""
@@ -24,14 +23,13 @@ def wait(operation: Any, doing: str, logs: str = "") -> Any:
         InputError: what was asked for can't be.
         StageError: it failed, or takes longer than anything does.
     """
-    started, pause = time.monotonic(), FIRST_LOOK_SECONDS
+    started, pauses = time.monotonic(), Pauses()
     log(doing, operation=operation.operation.name)
     with explained(f"{doing}, which goes on"):
         while not _is_done(operation, doing):
             if time.monotonic() - started > LONGEST_SECONDS:
                 raise StageError(f"{doing} goes on after {LONGEST_SECONDS / 3600:.0f} hours: see {logs}")
-            time.sleep(pause)
-            pause = min(pause * 1.5, LAST_LOOK_SECONDS)
+            pauses.sleep()
     error: Any = operation.exception()
     if error is not None:
         raise explanation(error, doing, logs) from error
@@ -77,7 +75,7 @@ def settle(client: Any, resource: str) -> None:
     from google.api_core import exceptions
     from google.longrunning import operations_pb2
 
-    pause = FIRST_LOOK_SECONDS
+    pauses = Pauses()
     request = operations_pb2.ListOperationsRequest(name=resource)
     while True:
         with explained(f"looking what is under way on {resource}"):
@@ -90,5 +88,4 @@ def settle(client: Any, resource: str) -> None:
         if not under_way:
             return
         log("waiting for what is under way", operation=under_way[0])
-        time.sleep(pause)
-        pause = min(pause * 1.5, LAST_LOOK_SECONDS)
+        pauses.sleep()

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from contracts.console import Terminated, log
 from contracts.errors import StageError
-from vertex.client import REQUEST_SECONDS, connect, explained, patience
+from vertex.client import REQUEST_SECONDS, Pauses, connect, explained, patience
 from vertex.jobs.job import APP, label
-from vertex.jobs.service import FIRST_LOOK_SECONDS, LAST_LOOK_SECONDS
 from vertex.settings import Settings, scratch
 
 if TYPE_CHECKING:
@@ -94,7 +93,7 @@ def console_link(job: "PipelineJob") -> str:
 
 
 def _follow(client: "PipelineServiceClient", job: "PipelineJob") -> None:
-    started, pause, told = time.monotonic(), FIRST_LOOK_SECONDS, dict[str, str]()
+    started, pauses, told = time.monotonic(), Pauses(), dict[str, str]()
     while True:
         with explained("watching the run, which goes on"):
             job = client.get_pipeline_job(name=job.name, retry=patience(), timeout=REQUEST_SECONDS)
@@ -105,8 +104,9 @@ def _follow(client: "PipelineServiceClient", job: "PipelineJob") -> None:
         state = job.state.name.removeprefix("PIPELINE_STATE_")
         if state in ENDED:
             break
-        pause = FIRST_LOOK_SECONDS if news else min(pause * 1.5, LAST_LOOK_SECONDS)
-        time.sleep(pause)
+        if news:
+            pauses.again()
+        pauses.sleep()
     if state != "SUCCEEDED":
         reason = job.error.message or "the service gives no reason"
         raise StageError(f"pipeline {job.display_name} {state}: {reason} (graph: {console_link(job)})")

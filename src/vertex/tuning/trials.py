@@ -36,11 +36,11 @@ class Trials:
 def show_best(job: "HyperparameterTuningJob") -> None:
     """Tell of the best trial, and of the commands that judge and serve it; nothing while none is done."""
     trial = best(job)
-    if trial is None:
+    arguments = list(job.trial_job_spec.worker_pool_specs[0].container_spec.args) if trial else []
+    if trial is None or "--input" not in arguments:  # the latter: somebody else's study
         return
     study = job.trial_job_spec.base_output_directory.output_uri_prefix
     model = storage.join(study, trial.id, "model")  # the trial's AIP_MODEL_DIR
-    arguments = list(job.trial_job_spec.worker_pool_specs[0].container_spec.args)
     data = arguments[arguments.index("--input") + 1]
     gate = ["--model", model, "--input", data, "--champion", study.rstrip("/").rpartition("/")[0]]
     log(
@@ -55,6 +55,8 @@ def show_best(job: "HyperparameterTuningJob") -> None:
 
 def best(job: "HyperparameterTuningJob") -> "Trial | None":
     """The trial that did best at what the study is for; None where none was measured to its end."""
+    if not job.study_spec.metrics:
+        return None
     metric = job.study_spec.metrics[0]
     done = [
         trial

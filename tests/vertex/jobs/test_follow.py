@@ -20,7 +20,7 @@ TRAIN = ["submit", "train", "--root", "gs://bucket/run", "--gpu", "0"]
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr("vertex.jobs.service.FIRST_LOOK_SECONDS", 0.05)
+    monkeypatch.setattr("vertex.client.FIRST_LOOK_SECONDS", 0.05)
     monkeypatch.setattr("vertex.jobs.logs.READ_SECONDS", 0.05)
     monkeypatch.setattr("vertex.jobs.logs.LATE_SECONDS", 0.05)
 
@@ -131,14 +131,14 @@ def test_an_outage_that_lasts_ends_following_and_not_the_job(vertex_ai, capsys, 
     vertex_ai.run = lambda job: setattr(vertex_ai, "outages", 1000)
     assert run(*TRAIN) == 1
     last = capsys.readouterr().err.splitlines()[-1]
-    assert "watching the job, which goes on (python -m vertex follow projects/" in last
+    assert "watching the job, which goes on (make follow JOB=projects/" in last
     assert not [request for request in vertex_ai.requests if request.path.endswith(":cancel")]
 
 
 def test_whether_a_job_is_there_is_told_where_it_isnt_known(vertex_ai, capsys):
     vertex_ai.refuse(503, "The service is currently unavailable.")
     assert run(*TRAIN) == 1
-    assert "`python -m vertex list` says whether chrysalis-train-digits-" in capsys.readouterr().err
+    assert "`make jobs` says whether chrysalis-train-digits-" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -168,7 +168,7 @@ def test_interrupted_the_job_goes_on_and_can_be_followed_again(vertex_ai, number
     assert last["event"] == "no longer watching; the job goes on"
     assert not [request for request in vertex_ai.requests if request.path.endswith(":cancel")]
     done.set()
-    *_, again = last["follow"].split()
+    again = last["follow"].removeprefix("make follow JOB=")
     assert run("follow", again) == 0, capsys.readouterr().err
     assert events(capsys.readouterr().err)[-1]["state"] == "SUCCEEDED"
 
@@ -192,11 +192,20 @@ def test_a_job_is_found_by_number_and_names_listed_and_cancelled(vertex_ai, caps
     assert len(capsys.readouterr().out.splitlines()) == 1
 
 
-@pytest.mark.parametrize("job", ["42", "nothing", 'no"thing', "projects/p/locations/europe-west4/models/1"])
+@pytest.mark.parametrize(
+    "job",
+    [
+        "42",
+        "nothing",
+        'no"thing',
+        "projects/p/locations/europe-west4/models/1",
+        "projects/p/locations/europe-west4/customJobs/",
+    ],
+)
 def test_an_unknown_job_is_one_line_that_says_how_to_find_one(vertex_ai, capsys, job):
     assert run("follow", job) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert "python -m vertex list shows them" in line
+    assert "make jobs shows them" in line
 
 
 def test_a_second_writer_of_a_folder_is_refused_unless_wanted(vertex_ai, capsys):
@@ -210,3 +219,20 @@ def test_a_second_writer_of_a_folder_is_refused_unless_wanted(vertex_ai, capsys)
     assert run(*TRAIN, "--no-wait", "--again") == 0
     created = [request for request in vertex_ai.requests if request.method == "POST"]
     assert len(created) == 3
+
+
+def test_of_two_that_are_submitted_at_once_one_is_left(vertex_ai):
+    vertex_ai.run = until_cancelled
+    command = [sys.executable, "-m", "vertex", *TRAIN, "--no-wait"]
+    environment = {**os.environ, "PYTHONPATH": "src"}
+    both = [subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [process.communicate(timeout=120)[1] for process in both]
+    assert sorted(process.returncode for process in both) == [0, 2], said
+    assert "a folder has one writer" in "".join(said)
+    assert run("list", "--active") == 0
+
+
+def test_a_job_that_is_gone_is_said_to_be(vertex_ai, capsys):
+    assert run("follow", "projects/my-project/locations/europe-west4/customJobs/4711") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "customJobs/4711 isn't there (any more): make jobs shows those that are" in line

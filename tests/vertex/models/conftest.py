@@ -12,7 +12,6 @@ from contracts.bundle import BundleFile, Calibration, Golden, ImageSpec, LiteRT,
 from contracts.console import exit_code
 from contracts.verdict import Floors, Verdict
 from vertex.__main__ import app
-from vertex.models import operations
 
 BUCKET = "my-bucket"
 
@@ -144,7 +143,7 @@ class Done(NamedTuple):
 @pytest.fixture
 def vertex(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
     """Run `python -m vertex argument…` in this process."""
-    monkeypatch.setattr(operations, "FIRST_LOOK_SECONDS", 0.02)
+    monkeypatch.setattr("vertex.client.FIRST_LOOK_SECONDS", 0.02)
     for name in ("CHRYSALIS_SERVING_ACCOUNT", "CHRYSALIS_API_KEY_SECRET", "CHRYSALIS_ECR"):
         monkeypatch.delenv(name, raising=False)
 

@@ -22,7 +22,7 @@ parallelTrialCount: 8
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr("vertex.jobs.service.FIRST_LOOK_SECONDS", 0.05)
+    monkeypatch.setattr("vertex.client.FIRST_LOOK_SECONDS", 0.05)
     monkeypatch.setattr("vertex.jobs.logs.LATE_SECONDS", 0.05)
 
 

@@ -138,7 +138,7 @@ def test_what_goes_wrong_is_told_as_vertex_ai_tells_it(cloud, options, message):
 def test_a_spot_machine_that_is_taken_away_comes_back_with_what_it_had(cloud):
     taken = Preemption(when="training".__eq__, replicas=["workerpool1-0"])
     containers = Containers(cloud, preemptions=[taken])
-    containers.run_job(job(WAIT.format(seconds=3), workers=2, spot=True))
+    containers.run_job(job(WAIT.format(seconds=15), workers=2, spot=True))
     lines = said(containers)
     assert lines["workerpool1-0"][:3] == ["training", "state saved", "training"]
     assert lines["workerpool0-0"][-1] == "done"

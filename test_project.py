@@ -119,8 +119,12 @@ def test_an_image_holds_only_what_its_folder_may_import(image):
 
 
 def run_make(*arguments: str) -> subprocess.CompletedProcess[str]:
+    # As from a shell: the make that runs the tests would hand its own variables on.
+    outside = {
+        name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKEOVERRIDES")
+    }
     return subprocess.run(
-        ["make", *arguments], cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL
+        ["make", *arguments], cwd=ROOT, env=outside, capture_output=True, text=True, stdin=subprocess.DEVNULL
     )
 
 

@@ -133,6 +133,7 @@ def run_module() -> Iterator[Callable[..., subprocess.Popen[str]]]:
             env={**os.environ, "PYTHONPATH": str(SRC), "COLUMNS": "100", **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            pipesize=1 << 20,  # nobody reads the log meanwhile, and a full pipe would halt the server
             text=True,
         )
         started.append(process)

@@ -20,7 +20,7 @@ from tests.vertex import terraform_provider
 FOLDER = Path(__file__).parents[2] / "deploy/terraform"
 FILES = sorted(FOLDER.glob("*.tf"))
 TEXT = "\n".join(file.read_text() for file in FILES)
-PROVIDER = "registry.terraform.io/hashicorp/google"
+PROVIDER = "hashicorp/google"
 SCHEMAS = json.loads(Path(__file__).with_name("google_provider.json").read_text())["provider_schemas"][
     PROVIDER
 ]

@@ -98,14 +98,19 @@ def left_running(job: "Job") -> Iterator[None]:
                 cancel=f"make cancel JOB={job.name}",
                 console=service.console_link(job),
             )
-        signals: dict[type[BaseException], int] = {
-            KeyboardInterrupt: signal.SIGINT,
-            Terminated: signal.SIGTERM,
-            HungUp: signal.SIGHUP,
-        }
-        raise SystemExit(128 + signals[type(stop)]) from stop
+        raise ended_by(stop) from stop
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def ended_by(stop: BaseException) -> SystemExit:
+    """The end that a signal asked for, once what there is to say has been said."""
+    signals: dict[type[BaseException], int] = {
+        KeyboardInterrupt: signal.SIGINT,
+        Terminated: signal.SIGTERM,
+        HungUp: signal.SIGHUP,
+    }
+    return SystemExit(128 + signals[type(stop)])
 
 
 def _hang_up(_signal: int, _frame: Any) -> NoReturn:

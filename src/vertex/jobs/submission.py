@@ -1,13 +1,12 @@
 """Sending a job: never beside one that fills the same folder."""
 
-import signal
 from typing import TYPE_CHECKING, Any
 
 from contracts.console import Terminated, log
 from contracts.errors import InputError, StageError
 from vertex.client import connect
 from vertex.jobs import service
-from vertex.jobs.follow import follow
+from vertex.jobs.follow import ended_by, follow
 from vertex.settings import Settings
 
 if TYPE_CHECKING:
@@ -44,8 +43,7 @@ def send(job: "Job", settings: Settings, *, again: bool, wait: bool, **about: An
             "interrupted while submitting: `make jobs` says whether the job is there",
             name=job.display_name,
         )
-        number = signal.SIGINT if isinstance(stop, KeyboardInterrupt) else signal.SIGTERM
-        raise SystemExit(128 + number) from stop
+        raise ended_by(stop) from stop
     if not again:
         _give_way(client, settings, job)
     log("submitted", **about, console=service.console_link(job))

@@ -18,7 +18,7 @@ from vertex.option_groups import grouped
 from vertex.pipelines.pipeline_job import job_id, pipeline_job, run
 from vertex.pipelines.pipeline_steps import Chain, parameters
 from vertex.pipelines.pipeline_yaml import Shape, compiled
-from vertex.settings import Bucket, Root, Where, root_uri
+from vertex.settings import Bucket, Root, Settings, Where, root_uri
 from vertex.stages import DEFAULT_MODEL, check_source
 from vertex.wire import request_json, show_request
 
@@ -136,17 +136,23 @@ def pipeline_cli(
         log("compiled", pipeline=output)
     elif not run_it:
         typer.echo(text, nl=False)
-    if not run_it:
-        return
+    if run_it:
+        run_or_show(text, chain, run_options, settings, dry_run=dry_run, wait=wait)
+
+
+def run_or_show(
+    text: str, chain: Chain, options: RunOptions, settings: Settings, *, dry_run: bool, wait: bool
+) -> None:
+    """Run the compiled chain; with `dry_run`, print the request's body instead."""
     job = pipeline_job(
         text,
         parameters(chain),
         datetime.now(UTC),
-        service_account=run_options.service_account,
-        network=run_options.network,
+        service_account=options.service_account,
+        network=options.network,
     )
     if dry_run:
         path = f"{settings.parent}/pipelineJobs?pipelineJobId={job_id(job)}"
         show_request(settings, path, request_json(job), name=job.display_name)
-        return
-    run(job, settings, wait=wait)
+    else:
+        run(job, settings, wait=wait)

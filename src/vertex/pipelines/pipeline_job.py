@@ -1,6 +1,5 @@
 """A run of the compiled pipeline on Vertex AI: the very message that the client sends, and following it."""
 
-import signal
 import time
 from collections.abc import Mapping
 from datetime import datetime
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from contracts.console import Terminated, log
 from contracts.errors import StageError
 from vertex.client import REQUEST_SECONDS, Pauses, connect, explained, patience
+from vertex.jobs.follow import ended_by
 from vertex.jobs.job import APP, label
 from vertex.settings import Settings, scratch
 
@@ -79,8 +79,7 @@ def run(job: "PipelineJob", settings: Settings, *, wait: bool) -> None:
         _follow(client, job)
     except (KeyboardInterrupt, Terminated) as stop:
         log("no longer watching; the run goes on", console=console_link(job))
-        number = signal.SIGINT if isinstance(stop, KeyboardInterrupt) else signal.SIGTERM
-        raise SystemExit(128 + number) from stop
+        raise ended_by(stop) from stop
 
 
 def console_link(job: "PipelineJob") -> str:

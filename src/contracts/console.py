@@ -130,7 +130,7 @@ def exit_code(command: Callable[[], Any], prog_name: str) -> int:
     except typer.Exit as done:
         return done.exit_code
     except typer.TyperException as error:
-        return _complain(prog_name, f"{_message(error)} See {prog_name} --help.", BAD_INPUT)
+        return _complain(prog_name, f"{_message(error)} See {_command(error, prog_name)} --help.", BAD_INPUT)
     except InputError as error:
         return _complain(prog_name, str(error), BAD_INPUT)
     except (StageError, OSError, MemoryError) as error:
@@ -155,8 +155,17 @@ def _interrupted(prog_name: str) -> int:
 
 def _message(error: typer.TyperException) -> str:
     describe = getattr(error, "format_message", None)
-    text = str(describe() if describe else error)
-    return " ".join(text.split())
+    text = " ".join(str(describe() if describe else error).split())
+    return text if text.endswith((".", "?")) else f"{text}."
+
+
+def _command(error: typer.TyperException, prog_name: str) -> str:
+    """Whose usage it is: the program's, or one of its sub-commands'."""
+    context = getattr(error, "ctx", None)
+    if context is None:
+        return prog_name
+    # By typer the program goes by its file, unless told otherwise.
+    return prog_name + str(context.command_path.removeprefix(context.find_root().command_path))
 
 
 def _complain(prog_name: str, message: str, code: int) -> int:

@@ -37,6 +37,30 @@ def test_every_failure_is_one_line_and_an_exit_code(error, code, capsys):
     assert all(line.startswith("tool: ") and not line.endswith(": ") for line in lines)
 
 
+def usage_error(capsys, *commands, arguments):
+    app = typer.Typer(add_completion=False)
+    for command in commands:
+        app.command()(command)
+    assert console.exit_code(lambda: app([*arguments], standalone_mode=False), "python -m tool") == 2
+    return capsys.readouterr().err
+
+
+def test_a_usage_error_names_the_command_whose_help_tells_more(capsys):
+    def build(folder: str): ...
+
+    def push(): ...
+
+    # One command is the program itself.
+    said = usage_error(capsys, push, arguments=["--nosuch"])
+    assert said == "python -m tool: No such option: --nosuch. See python -m tool --help.\n"
+    for arguments in (["build"], ["build", "folder", "--nosuch"], ["build", "folder", "surplus"]):
+        said = usage_error(capsys, build, push, arguments=arguments)
+        assert said.startswith("python -m tool: ") and said.endswith(" See python -m tool build --help.\n")
+    for arguments in (["nosuch"], ["--nosuch"]):
+        said = usage_error(capsys, build, push, arguments=arguments)
+        assert said.endswith(" See python -m tool --help.\n")
+
+
 def test_a_bug_keeps_its_traceback():
     with pytest.raises(ZeroDivisionError):
         console.exit_code(lambda: 1 / 0, "tool")

@@ -106,6 +106,12 @@ def task(request: Request) -> Task:
     )
 
 
+def outputs(root: str, dataset: str, run_id: str) -> set[str]:
+    """The folders that the whole chain fills."""
+    runs = {Stage.TRAIN: run_id}
+    return {task(Request(stage, root, dataset, run_id=runs.get(stage))).output for stage in Stage}
+
+
 def trial(request: Request, study: str) -> Task:
     """Compose what every trial of a study runs; `output` is the study's folder.
 

@@ -1,4 +1,4 @@
-"""`python -m vertex follow`: a job's states, what its hosts say and its trials, until it ends."""
+"""`python -m vertex follow`: a job's states, what its hosts say, its trials or steps, until it ends."""
 
 import signal
 import time
@@ -10,16 +10,15 @@ import typer
 
 from contracts.console import Terminated, log
 from contracts.errors import StageError
-from vertex.client import connect
 from vertex.jobs import service
 from vertex.jobs.logs import Logs
+from vertex.jobs.service import JobService
 from vertex.option_groups import grouped
-from vertex.settings import Service, Settings
+from vertex.pipelines.pipeline_progress import Steps, complaints
+from vertex.settings import Service
 from vertex.tuning.trials import Trials, show_best
 
 if TYPE_CHECKING:
-    from google.cloud.aiplatform_v1 import JobServiceClient
-
     from vertex.jobs.service import Job
 
 EXAMPLES = """\b
@@ -38,37 +37,35 @@ class HungUp(BaseException):
 
 @grouped
 def follow_cli(job: Name, where: Service) -> None:
-    """Follow a job to its end: its states, its log, and a study's trials.
+    """Follow a job to its end: its states, its log, a study's trials, a pipeline's steps.
 
     Exit code 0: it succeeded; 1: it didn't, and the last line says why. Ctrl-C leaves the job running.
     """
-    from google.cloud.aiplatform_v1 import JobServiceClient
-
-    settings = where.settings(job)
-    client = connect(JobServiceClient, settings)
-    found = service.find(client, settings, job)
+    vertex_ai = JobService(where.settings(job))
+    found = vertex_ai.find(job)
     log("following", name=found.display_name, console=service.console_link(found))
-    follow(client, settings, found)
+    follow(vertex_ai, found)
 
 
-def follow(client: "JobServiceClient", settings: Settings, job: "Job") -> "Job":
+def follow(vertex_ai: JobService, job: "Job") -> "Job":
     """Report what a job does until it ends; interrupted, say how to go on, and leave it running.
 
     Returns:
         The job as it ended.
 
     Raises:
-        StageError: it ended otherwise than well; the message is the job's own.
+        StageError: it ended otherwise than well; the message is the job's own, and its stage's.
     """
     started, seen = time.monotonic(), ""
-    logs, trials = Logs(settings, job), Trials()
+    logs, trials, steps = Logs(vertex_ai.settings, job), Trials(), Steps()
     with left_running(job):
-        for look in service.looks(client, job.name):
+        for look in vertex_ai.looks(job.name):
             job = look
             state = service.state(job)
             if service.ended(job):
                 logs.show_last()
             trials.show_new(job)
+            steps.show_new(job)
             if state != seen:
                 seen = state
                 log("job", state=state, seconds=round(time.monotonic() - started))
@@ -77,7 +74,8 @@ def follow(client: "JobServiceClient", settings: Settings, job: "Job") -> "Job":
     if trials.any:
         show_best(job)
     if state != "SUCCEEDED":
-        reason = job.error.message or "the service gives no reason"
+        given = job.error.message.rstrip(".") or "the service gives no reason"
+        reason = "; ".join(filter(None, [given, *complaints(job), logs.complaint(job)]))
         raise StageError(f"job {job.display_name} {state}: {reason} (logs: {service.console_link(job)})")
     return job
 

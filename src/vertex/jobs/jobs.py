@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from contracts.console import log
-from vertex.client import connect
 from vertex.jobs import service
 from vertex.jobs.follow import Name
+from vertex.jobs.service import JobService
 from vertex.option_groups import grouped
 from vertex.settings import Service
 
@@ -35,39 +35,32 @@ def list_cli(
     where: Service = Service(),  # noqa: B008 - frozen
 ) -> None:
     """List our jobs, the newest first: when, state, number and display name."""
-    from google.cloud.aiplatform_v1 import JobServiceClient
-
-    settings = where.settings()
-    client = connect(JobServiceClient, settings)
+    vertex_ai = JobService(where.settings())
     since = datetime.now(UTC) - timedelta(days=days)
-    jobs = list(service.active(client, settings) if active else service.ours(client, settings, since))
+    jobs = list(vertex_ai.active() if active else vertex_ai.ours(since))
     for job in sorted(jobs, key=_created, reverse=True):
         typer.echo(line(job))
     if not jobs:
-        log(f"no jobs in {settings.parent}")
+        log(f"no jobs in {vertex_ai.settings.parent}")
 
 
 @grouped
 def cancel_cli(job: Name, where: Service) -> None:
     """End a job. What a training saved stays, and the same submission again carries on from there."""
-    from google.cloud.aiplatform_v1 import JobServiceClient
-
-    settings = where.settings(job)
-    client = connect(JobServiceClient, settings)
-    found = service.find(client, settings, job)
+    vertex_ai = JobService(where.settings(job))
+    found = vertex_ai.find(job)
     if service.ended(found):
         log("ended already", name=found.display_name, state=service.state(found))
         return
-    service.cancel(client, found.name)
+    vertex_ai.cancel(found.name)
     log("cancelling", name=found.display_name, console=service.console_link(found))
 
 
 def line(job: "Job") -> str:
     """A job in one line."""
-    return (
-        f"{_created(job):%Y-%m-%d %H:%M}  {service.state(job):9}  {service.number(job):>19}  "
-        f"{job.display_name}"
-    )
+    number = service.number(job)
+    number = "" if number == job.display_name else number  # a pipeline's run has none
+    return f"{_created(job):%Y-%m-%d %H:%M}  {service.state(job):9}  {number:>19}  {job.display_name}"
 
 
 def _created(job: "Job") -> datetime:

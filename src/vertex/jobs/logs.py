@@ -37,6 +37,9 @@ OF_THE_AGENT: Final = ("levelname", "attrs")
 FORBIDDEN: Final = (401, 403, 404)
 """What stays so, however often it is asked."""
 
+_COMPLAINT = re.compile(r"python -m [\w.]+: ")
+"""How the line begins in which a stage says why it ends (`contracts.console`)."""
+
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
@@ -46,11 +49,13 @@ class Logs:
     def __init__(self, settings: Settings, job: "Job") -> None:
         self._settings = settings
         _, self._project, _, _, collection, self._number = str(job.name).split("/")
+        self._complaints: dict[str | None, str] = {}
         self._several = collection != "customJobs" or len(job.job_spec.worker_pool_specs) > 1
         self._newest: datetime = job.create_time or datetime.fromtimestamp(0, UTC)
         self._seen: set[str] = set()
         self._next = 0.0
-        self._warned = self._stopped = False
+        self._warned = False
+        self._stopped = collection == "pipelineJobs"  # its steps are jobs with logs of their own
         self._client: Client | None = None
 
     def show_new(self) -> None:
@@ -65,6 +70,11 @@ class Logs:
         if not self._stopped:
             time.sleep(LATE_SECONDS)
             self._show()
+
+    def complaint(self, job: "Job") -> str:
+        """What the stage said of its own failure: on the host that the service blames, if it names one."""
+        blamed = [who for who in self._complaints if who and who in job.error.message]
+        return self._complaints[blamed[0]] if blamed else next(reversed(self._complaints.values()), "")
 
     def _show(self) -> None:
         import requests
@@ -129,6 +139,9 @@ class Logs:
         trial = (entry.labels or {}).get(TRIAL) or None
         who = " ".join(part for part in (f"trial {trial}" if trial else None, replica) if part)
         for line in sentence(entry.payload).splitlines():
+            if _COMPLAINT.match(line):
+                self._complaints.pop(replica, None)  # the newest one is last
+                self._complaints[replica] = line
             if sys.stderr.isatty():
                 log(f"{who}: {line}" if who and self._several else line)
             else:

@@ -4,14 +4,13 @@ from typing import TYPE_CHECKING, Any
 
 from contracts.console import Terminated, log
 from contracts.errors import InputError, StageError
-from vertex.client import connect
 from vertex.jobs import service
 from vertex.jobs.follow import ended_by, follow
+from vertex.jobs.service import JobService
 from vertex.settings import Settings
+from vertex.stages import outputs
 
 if TYPE_CHECKING:
-    from google.cloud.aiplatform_v1 import JobServiceClient
-
     from vertex.jobs.service import Job
 
 
@@ -19,7 +18,7 @@ def send(job: "Job", settings: Settings, *, again: bool, wait: bool, **about: An
     """Submit a job, and follow it to its end unless told not to `wait`.
 
     Args:
-        job: a custom job or a tuning job.
+        job: a custom job, a tuning job or a pipeline's run.
         settings: of the service.
         again: though an active one fills the same folder.
         wait: for its end.
@@ -32,12 +31,11 @@ def send(job: "Job", settings: Settings, *, again: bool, wait: bool, **about: An
         InputError: one that fills the same folder is active, or the service refuses.
         StageError: the service can't be reached, or the job ended otherwise than well.
     """
-    from google.cloud.aiplatform_v1 import JobServiceClient
-
-    client = connect(JobServiceClient, settings)
-    _check_alone(client, settings, job, again=again)
+    vertex_ai = JobService(settings)
+    if not again:
+        _check_alone(vertex_ai, job)
     try:
-        job = service.create(client, settings, job)
+        job = vertex_ai.create(job)
     except (KeyboardInterrupt, Terminated) as stop:
         log(
             "interrupted while submitting: `make jobs` says whether the job is there",
@@ -45,58 +43,63 @@ def send(job: "Job", settings: Settings, *, again: bool, wait: bool, **about: An
         )
         raise ended_by(stop) from stop
     if not again:
-        _give_way(client, settings, job)
+        _give_way(vertex_ai, job)
     log("submitted", **about, console=service.console_link(job))
     if not wait:
         log("not waiting", follow=f"make follow JOB={job.name}")
         return job
-    return follow(client, settings, job)
+    return follow(vertex_ai, job)
 
 
-def output_of(job: "Job") -> str:
-    """The folder that a job fills: the stage's --output, or where the service tells it to."""
+def folders(job: "Job") -> set[str]:
+    """The folders that a job fills: the stage's --output, or where the service tells it to.
+
+    A pipeline fills those of all its stages.
+    """
+    if hasattr(job, "runtime_config"):
+        values = job.runtime_config.parameter_values
+        own = [values.get(name) for name in ("root", "dataset", "run_id")]
+        return outputs(*own) if all(own) else set()
     spec = job.job_spec if hasattr(job, "job_spec") else job.trial_job_spec
     arguments = list(spec.worker_pool_specs[0].container_spec.args) if spec.worker_pool_specs else []
     given = arguments[arguments.index("--output") + 1 :] if "--output" in arguments else []
-    return str(given[0] if given else spec.base_output_directory.output_uri_prefix).rstrip("/")
+    return {str(given[0] if given else spec.base_output_directory.output_uri_prefix).rstrip("/")}
 
 
-def _check_alone(client: "JobServiceClient", settings: Settings, job: "Job", *, again: bool) -> None:
-    if again:
-        return
-    for rival in service.active(client, settings):
-        if output_of(rival) == output_of(job):
+def _check_alone(vertex_ai: JobService, job: "Job") -> None:
+    for rival in vertex_ai.active():
+        if shared := folders(rival) & folders(job):
             raise InputError(
                 f"{rival.display_name} ({service.state(rival)}, {service.console_link(rival)}) fills "
-                f"{output_of(job)}, and a folder has one writer. Follow it: make follow "
+                f"{min(shared)}, and a folder has one writer. Follow it: make follow "
                 f"JOB={rival.name}; or give --again to submit all the same"
             )
     # A training goes on with what it finds in its folder; a new study's trials have other values there.
-    for earlier in service.studies(client, settings, job):
-        if output_of(earlier) == output_of(job):
+    for earlier in vertex_ai.studies(job):
+        if shared := folders(earlier) & folders(job):
             raise InputError(
-                f"{output_of(job)} has the trials of {earlier.display_name}, in the way of new "
+                f"{min(shared)} has the trials of {earlier.display_name}, in the way of new "
                 "ones: choose another --study; or give --again to submit all the same"
             )
 
 
-def _give_way(client: "JobServiceClient", settings: Settings, job: "Job") -> None:
+def _give_way(vertex_ai: JobService, job: "Job") -> None:
     """Cancel a job where an older one fills its folder, which somebody submitted at the same moment.
 
     Raises:
         InputError: it was cancelled.
     """
     try:
-        active = list(service.active(client, settings, patient=False))
+        active = list(vertex_ai.active(patient=False))
     except StageError as error:  # it was alone a moment ago, which nearly always is still so
         log("whether another one began at the same moment isn't known", reason=error)
         return
     for rival in active:
         older = (rival.create_time, rival.name) < (job.create_time, job.name)
-        if rival.name != job.name and older and output_of(rival) == output_of(job):
-            service.cancel(client, job.name)
+        if rival.name != job.name and older and (shared := folders(rival) & folders(job)):
+            vertex_ai.cancel(job.name)
             raise InputError(
-                f"{rival.display_name} was submitted at the same moment and fills {output_of(job)}, and a "
+                f"{rival.display_name} was submitted at the same moment and fills {min(shared)}, and a "
                 f"folder has one writer: {job.display_name} is cancelled. Follow the other: make follow "
                 f"JOB={rival.name}"
             )

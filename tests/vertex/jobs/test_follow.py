@@ -116,7 +116,23 @@ def test_the_jobs_own_error_is_the_last_line(vertex_ai, capsys):
     vertex_ai.run = fail
     assert run(*TRAIN) == 1
     last = capsys.readouterr().err.splitlines()[-1]
-    assert "FAILED: The replica workerpool0-0 exited with a non-zero status of 2. (logs: https://" in last
+    assert "FAILED: The replica workerpool0-0 exited with a non-zero status of 2 (logs: https://" in last
+
+
+def test_the_stages_own_reason_is_told_with_the_jobs(vertex_ai, capsys):
+    def fail(job: Job) -> None:
+        job.log(
+            "python -m models.vgg16.train_multi_gpu: failed: another host is gone", "ERROR", "workerpool1-0"
+        )
+        job.log("python -m models.vgg16.train_multi_gpu: interrupted", "ERROR")
+        job.log("python -m models.vgg16.train_multi_gpu: no shards in gs://bucket/run", "ERROR")
+        job.log("and after that")
+        raise JobFailedError("The replica workerpool0-0 exited with a non-zero status of 2.")
+
+    vertex_ai.run = fail
+    assert run(*TRAIN, "--workers", "2") == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert "status of 2; python -m models.vgg16.train_multi_gpu: no shards in gs://bucket/run (logs: " in last
 
 
 def test_following_survives_a_service_that_is_away_and_tells_of_it_once(vertex_ai, capsys):
@@ -190,6 +206,24 @@ def test_a_job_is_found_by_number_and_names_listed_and_cancelled(vertex_ai, caps
     assert "ended already" in capsys.readouterr().err
     assert run("list", "--active") == 0
     assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+def test_a_pipelines_run_is_a_job_like_others(vertex_ai, capsys):
+    assert run("pipeline", "--root", "gs://bucket/run", "--run", "--no-wait") == 0
+    name = events(capsys.readouterr().err)[0]["name"]
+    assert run(*TRAIN, "--no-wait") == 2
+    complaint = capsys.readouterr().err
+    assert f"{name} (" in complaint
+    assert "fills gs://bucket/run/models/digits/vgg16, and a folder has one writer" in complaint
+    assert run("list", "--active") == 0
+    assert capsys.readouterr().out.split()[3:] == [name]
+
+    assert run("cancel", name) == 0
+    assert run("follow", f"projects/my-project/locations/europe-west4/pipelineJobs/{name}") == 1
+    assert f"{name} CANCELLED" in capsys.readouterr().err
+    assert run("list", "--active") == 0
+    assert capsys.readouterr().out == ""
+    assert run(*TRAIN, "--no-wait") == 0
 
 
 @pytest.mark.parametrize(

@@ -178,7 +178,7 @@ def test_a_run_is_submitted_and_followed(vertex_ai, snapshot, readable):
     done = CliRunner().invoke(app, ["pipeline", "--root", ROOT, "--run", "--", "--epochs", "2"])
     assert done.exit_code == 0, done.exception
     told = [json.loads(line) for line in done.stderr.splitlines()]
-    assert [line["state"] for line in told if line["event"] == "pipeline"] == [
+    assert [line["state"] for line in told if line["event"] == "job"] == [
         *("PENDING", "RUNNING", "SUCCEEDED")
     ]
     [created] = [request for request in vertex_ai.requests if request.method == "POST"]
@@ -215,7 +215,10 @@ def service(loopback, monkeypatch):
 
 
 def test_a_run_that_failed_says_which_step_and_why(service):
-    details = [{"taskName": "records", "state": "SUCCEEDED"}, {"taskName": "train", "state": "FAILED"}]
+    details = [
+        {"taskName": "records", "state": "SUCCEEDED"},
+        {"taskName": "train", "state": "FAILED", "error": {"message": "it exited with status 2"}},
+    ]
     service(
         state="PIPELINE_STATE_FAILED",
         error={"code": 9, "message": "The DAG failed because some tasks failed: [train]"},
@@ -223,10 +226,11 @@ def test_a_run_that_failed_says_which_step_and_why(service):
     )
     done = CliRunner().invoke(app, ["pipeline", "--root", ROOT, "--run"])
     assert re.search(
-        r"pipeline run FAILED: The DAG failed .* \[train\] \(graph: https://", str(done.exception)
+        r"job run FAILED: The DAG failed .* \[train\]; train: it exited with status 2 \(logs: https://",
+        str(done.exception),
     )
     told = [json.loads(line) for line in done.stderr.splitlines()]
-    assert ("train", "FAILED") in {(line["event"], line.get("state")) for line in told}
+    assert ("train", "FAILED") in {(line.get("step"), line.get("state")) for line in told}
 
 
 def test_an_interrupt_leaves_the_run_and_says_so(service):
@@ -243,4 +247,4 @@ def test_an_interrupt_leaves_the_run_and_says_so(service):
         command.send_signal(signal.SIGINT)
         [said] = command.stderr.read().splitlines()
     assert command.returncode == 130
-    assert "no longer watching; the run goes on" in said
+    assert "no longer watching; the job goes on" in said

@@ -1,0 +1,40 @@
+"""The steps of a pipeline's run, as they come, and why those that failed did."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from contracts.console import log
+
+if TYPE_CHECKING:
+    from google.cloud.aiplatform_v1.types import PipelineTaskDetail
+
+    from vertex.jobs.service import Job
+
+_UNTOLD: Final = ("STATE_UNSPECIFIED", "NOT_TRIGGERED", "PENDING")
+
+
+class Steps:
+    """What has been told of a run's steps; other jobs have none."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, str] = {}
+
+    def show_new(self, job: "Job") -> None:
+        """Tell of each step whose state is another than the last time, and of the job that runs it."""
+        for step in _steps(job):
+            state = step.state.name
+            if state not in _UNTOLD and self._told.get(step.task_name) != state:
+                self._told[step.task_name] = state
+                own = step.executor_detail.container_detail.main_job
+                log("step", step=step.task_name, state=state, **({"job": own} if own else {}))
+
+
+def complaints(job: "Job") -> list[str]:
+    """Why steps failed, as the service says it; [] of a job without steps."""
+    return [f"{step.task_name}: {step.error.message}" for step in _steps(job) if step.error.message]
+
+
+def _steps(job: "Job") -> "Iterator[PipelineTaskDetail]":
+    """The steps that a person gave a name; the run itself is among the service's."""
+    if hasattr(job, "job_detail"):
+        yield from (step for step in job.job_detail.task_details if step.task_name)

@@ -1,5 +1,6 @@
 """Google's own clients, as every command here makes them: over REST, with the machine's credentials."""
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from google.api_core.retry import Retry
     from google.auth.credentials import Credentials
 
+Answer = TypeVar("Answer")
 Client = TypeVar("Client")
 
 SCOPE: Final = "https://www.googleapis.com/auth/cloud-platform"
@@ -89,6 +91,18 @@ def briefly() -> "Retry":
 
     busy = retry.if_exception_type(exceptions.ServerError, exceptions.TooManyRequests)
     return retry.Retry(predicate=busy, maximum=5.0, timeout=BUSY_SECONDS)
+
+
+def named(answer: Answer) -> Answer:
+    """Check that an answer is a resource of a project, which has a name to ask for it by.
+
+    Raises:
+        ValueError: it is something else; `explained` says so.
+    """
+    name: str = getattr(answer, "name", "")
+    if not re.fullmatch(r"projects/[^/]+/locations/[^/]+/[^/]+/[^/]+", name):
+        raise ValueError(f"expected a resource's name in it, got {name!r}")
+    return answer
 
 
 class Pauses:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from contracts.errors import InputError
-from vertex.client import REQUEST_SECONDS, explained, patience
+from vertex.client import REQUEST_SECONDS, explained, named, patience
 from vertex.models.changes import Changes
 from vertex.models.model import check_id, resource_id
 from vertex.settings import Settings
@@ -43,7 +43,7 @@ def find(client: "EndpointServiceClient", settings: Settings, name: str) -> "End
     whole = name if name.startswith("projects/") else f"{settings.parent}/endpoints/{name}"
     with explained(f"looking for the endpoint {name}"):
         try:
-            return client.get_endpoint(name=whole, retry=patience(), timeout=REQUEST_SECONDS)
+            return named(client.get_endpoint(name=whole, retry=patience(), timeout=REQUEST_SECONDS))
         except exceptions.NotFound:
             pass
         except exceptions.InvalidArgument:  # a display name that couldn't be an id

@@ -159,18 +159,7 @@ def process(source: str | Managed, output_uri: str, config: ProcessConfig) -> Ma
         if before is None:
             check_ours(output_uri, _MARKS)
         _hint(raw, config)
-        wanted = {
-            "dataset": run_name(output_uri) if isinstance(source, Managed) else _dataset(raw),
-            "raw": storage.relative(_absolute(raw.uri), output_uri),
-            "source_digest": raw.digest(),
-            "seed": config.seed,
-            "fractions": config.split,
-            "keep_split": config.keep_split,
-            "near_duplicates": config.near_duplicates,
-            "small_classes": config.small_classes,
-            "min_side": config.min_side,
-            "animated": config.animated,
-        }
+        wanted = _wanted(source, raw, output_uri, config)
         if before is not None and _is_up_to_date(before, output_uri, wanted):
             _check_enough(before.different, config.min_per_class)
             log("up to date", manifest=storage.join(output_uri, Manifest.file_name))
@@ -182,6 +171,29 @@ def process(source: str | Managed, output_uri: str, config: ProcessConfig) -> Ma
         # From here to the end the folder has no manifest: a reader never meets old and new together.
         storage.delete(storage.join(output_uri, Manifest.file_name))
         manifest = _write(raw, manifest, output_uri)
+    _tell(manifest, moved, output_uri)
+    return manifest
+
+
+def _wanted(
+    source: str | Managed, raw: RawFolder, output_uri: str, config: ProcessConfig
+) -> dict[str, object]:
+    """What a manifest says that its folder was made of, and how."""
+    return {
+        "dataset": run_name(output_uri) if isinstance(source, Managed) else _dataset(raw),
+        "raw": storage.relative(_absolute(raw.uri), output_uri),
+        "source_digest": raw.digest(),
+        "seed": config.seed,
+        "fractions": config.split,
+        "keep_split": config.keep_split,
+        "near_duplicates": config.near_duplicates,
+        "small_classes": config.small_classes,
+        "min_side": config.min_side,
+        "animated": config.animated,
+    }
+
+
+def _tell(manifest: Manifest, moved: int, output_uri: str) -> None:
     log(
         "processed",
         images=manifest.images,
@@ -193,7 +205,6 @@ def process(source: str | Managed, output_uri: str, config: ProcessConfig) -> Ma
         **{split: manifest.images_in(split) for split in SPLITS},
         report=storage.join(output_uri, REPORT),
     )
-    return manifest
 
 
 def _opened(source: str | Managed) -> RawFolder:

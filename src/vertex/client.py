@@ -105,6 +105,11 @@ def named(answer: Answer) -> Answer:
     return answer
 
 
+def enum_name(value: Any) -> str:
+    """What an enum is called; its number, where the service knows more of them than the client."""
+    return str(getattr(value, "name", value))
+
+
 class Pauses:
     """The times between two looks at something: longer and longer while nothing changes."""
 

@@ -14,6 +14,7 @@ from vertex.client import (
     Pauses,
     briefly,
     connect,
+    enum_name,
     explained,
     named,
     patience,
@@ -183,8 +184,7 @@ class JobService:
 
 def state(job: "Job") -> str:
     """A job's state, as in RUNNING."""
-    name = getattr(job.state, "name", f"STATE_{job.state}")  # one that is newer than the client is a number
-    return str(name).partition("STATE_")[2]
+    return enum_name(job.state).rpartition("STATE_")[2]
 
 
 def ended(job: "Job") -> bool:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, NamedTuple
 
 from contracts.errors import InputError
-from vertex.client import REQUEST_SECONDS, connect, explained, patience
+from vertex.client import REQUEST_SECONDS, connect, explained, named, patience
 from vertex.settings import Settings
 
 if TYPE_CHECKING:
@@ -48,9 +48,8 @@ def find_version(model: str, settings: Settings) -> Version:
     client = connect(ModelServiceClient, settings)
     with explained(f"looking for the model {model}"):
         try:
-            found = client.get_model(
-                name=f"{settings.parent}/models/{model}", retry=patience(), timeout=REQUEST_SECONDS
-            )
+            name = f"{settings.parent}/models/{model}"
+            found = named(client.get_model(name=name, retry=patience(), timeout=REQUEST_SECONDS))
         except exceptions.NotFound as error:
             raise InputError(
                 f"no model {model} in {settings.parent}: expected --model gs://bucket/…, or one that "

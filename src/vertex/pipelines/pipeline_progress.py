@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from contracts.console import log
+from vertex.client import enum_name
 
 if TYPE_CHECKING:
     from google.cloud.aiplatform_v1.types import PipelineTaskDetail
@@ -22,7 +23,7 @@ class Steps:
     def show_new(self, job: "Job") -> None:
         """Tell of each step whose state is another than the last time, and of the job that runs it."""
         for step in _steps(job):
-            state = step.state.name
+            state = enum_name(step.state)
             if state not in _UNTOLD and self._told.get(step.task_name) != state:
                 self._told[step.task_name] = state
                 own = step.executor_detail.container_detail.main_job

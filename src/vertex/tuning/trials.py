@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from contracts import storage
 from contracts.console import log
+from vertex.client import enum_name
 
 if TYPE_CHECKING:
     from google.cloud.aiplatform_v1.types import HyperparameterTuningJob, Trial
@@ -26,7 +27,7 @@ class Trials:
     def show_new(self, job: "Job") -> None:
         """Tell of each trial that began or ended since the last time."""
         for trial in getattr(job, "trials", ()):
-            state = trial.state.name
+            state = enum_name(trial.state)
             if self._told.get(trial.id) != state:
                 self._told[trial.id] = state
                 reason = {"reason": trial.infeasible_reason} if trial.infeasible_reason else {}
@@ -61,7 +62,7 @@ def best(job: "HyperparameterTuningJob") -> "Trial | None":
     done = [
         trial
         for trial in job.trials
-        if trial.state.name == "SUCCEEDED" and metric.metric_id in measured(trial)
+        if enum_name(trial.state) == "SUCCEEDED" and metric.metric_id in measured(trial)
     ]
     if not done:
         return None

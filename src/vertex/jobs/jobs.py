@@ -38,7 +38,7 @@ def list_cli(
     vertex_ai = JobService(where.settings())
     since = datetime.now(UTC) - timedelta(days=days)
     jobs = list(vertex_ai.active() if active else vertex_ai.ours(since))
-    for job in sorted(jobs, key=_created, reverse=True):
+    for job in sorted(jobs, key=service.created, reverse=True):
         typer.echo(line(job))
     if not jobs:
         log(f"no jobs in {vertex_ai.settings.parent}")
@@ -60,8 +60,4 @@ def line(job: "Job") -> str:
     """A job in one line."""
     number = service.number(job)
     number = "" if number == job.display_name else number  # a pipeline's run has none
-    return f"{_created(job):%Y-%m-%d %H:%M}  {service.state(job):9}  {number:>19}  {job.display_name}"
-
-
-def _created(job: "Job") -> datetime:
-    return job.create_time or datetime.fromtimestamp(0, UTC)
+    return f"{service.created(job):%Y-%m-%d %H:%M}  {service.state(job):9}  {number:>19}  {job.display_name}"

@@ -9,11 +9,12 @@ import re
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from contracts.console import log
 from vertex.client import credentials
+from vertex.jobs.service import created
 from vertex.settings import Settings
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Logs:
         _, self._project, _, _, collection, self._number = str(job.name).split("/")
         self._complaints: dict[str | None, str] = {}
         self._several = collection != "customJobs" or len(job.job_spec.worker_pool_specs) > 1
-        self._newest: datetime = job.create_time or datetime.fromtimestamp(0, UTC)
+        self._newest = created(job)
         self._seen: set[str] = set()
         self._next = 0.0
         self._warned = False

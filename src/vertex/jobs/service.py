@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from contracts.console import log
@@ -195,6 +195,11 @@ def ended(job: "Job") -> bool:
 def number(job: "Job") -> str:
     """The last part of a job's name."""
     return str(job.name).rpartition("/")[2]
+
+
+def created(job: "Job") -> datetime:
+    """When a job was submitted; long ago where the service doesn't say."""
+    return job.create_time or datetime.fromtimestamp(0, UTC)
 
 
 def console_link(job: "Job") -> str:

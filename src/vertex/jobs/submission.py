@@ -95,7 +95,7 @@ def _give_way(vertex_ai: JobService, job: "Job") -> None:
         log("whether another one began at the same moment isn't known", reason=error)
         return
     for rival in active:
-        older = (rival.create_time, rival.name) < (job.create_time, job.name)
+        older = (service.created(rival), rival.name) < (service.created(job), job.name)
         if rival.name != job.name and older and (shared := folders(rival) & folders(job)):
             vertex_ai.cancel(job.name)
             raise InputError(

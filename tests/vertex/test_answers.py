@@ -1,0 +1,172 @@
+"""Answers of a form that Google's never have: a proxy's page, half a document, an enum of tomorrow."""
+
+import json
+from datetime import UTC, datetime
+from itertools import product
+
+import pytest
+
+from contracts.console import exit_code
+from vertex.__main__ import app
+
+PARENT = "projects/my-project/locations/europe-west4"
+JOB = f"{PARENT}/customJobs/1"
+RUN = ["--root", "gs://bucket/run"]
+
+ANSWERS = {
+    "a page": (200, b"<html>Sign in</html>"),
+    "a refusal that isn't Google's": (403, b'{"error": "forbidden"}'),
+    "nothing in it": (200, b"{}"),
+    "no object": (200, b"[1]"),
+    "too deep": (200, b"[" * 100_000),
+    "no UTF-8": (200, b'"\xff"'),
+}
+COMMANDS = {
+    "list": ["list"],
+    "follow": ["follow", JOB],
+    "cancel": ["cancel", JOB],
+    "deploy": ["deploy", "--model", "chrysalis-digits@2"],
+    "promote": ["promote"],
+    "submit": ["submit", "download", *RUN, "--again"],
+    "pipeline": ["pipeline", *RUN, "--run"],
+}
+CREATES = ("submit", "pipeline")
+RUNNING, SUCCEEDED = 3, 4
+
+# Of libraries that kfp imports.
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+
+
+def run(*arguments: str) -> int:
+    return exit_code(lambda: app(list(arguments), standalone_mode=False), "python -m vertex")
+
+
+@pytest.fixture
+def service(loopback, monkeypatch):
+    """A service that answers so: `service(answer)`, where `answer(method, path)` gives a status and bytes."""
+
+    def start(answer):
+        def reply(request, body):
+            status, content = answer(request.command, request.path.partition("?")[0])
+            return status, {"Content-Type": "application/json"}, content
+
+        monkeypatch.setenv("CHRYSALIS_VERTEX_ENDPOINT", loopback(reply))
+
+    return start
+
+
+@pytest.mark.parametrize(
+    ("command", "answer"),
+    # A list with nothing in it is one of no jobs.
+    [pair for pair in product(COMMANDS, ANSWERS) if pair != ("list", "nothing in it")],
+)
+def test_an_answer_that_cant_be_read_is_one_line(service, capsys, command, answer):
+    # What a command looks at before it creates something is as it should be.
+    nothing = 200, b"{}"
+    service(lambda method, _: nothing if command in CREATES and method == "GET" else ANSWERS[answer])
+    assert run(*COMMANDS[command]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "the service's answer can't be read" in line
+    assert len(line) < 500
+    may_be_there = "`make jobs` says whether chrysalis-" in line
+    assert may_be_there == (command in CREATES)
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    monkeypatch.setattr("vertex.client.FIRST_LOOK_SECONDS", 0.05)
+    monkeypatch.setattr("vertex.jobs.logs.LATE_SECONDS", 0.05)
+
+
+def job(collection: str, number: int, **fields: object) -> dict[str, object]:
+    """A job as the service tells of it, without what it needn't."""
+    return {"name": f"{PARENT}/{collection}/{number}", "displayName": f"job-{number}", **fields}
+
+
+def document(*jobs: dict[str, object]) -> tuple[int, bytes]:
+    return 200, json.dumps({"customJobs": jobs}).encode()
+
+
+@pytest.mark.filterwarnings("ignore:Unrecognized JobState enum value")
+def test_a_state_of_tomorrow_and_a_job_without_its_time_are_listed(service, capsys):
+    now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    jobs = document(job("customJobs", 1, state=42), job("customJobs", 2, state=RUNNING, createTime=now))
+    service(lambda _, path: jobs if path.endswith("/customJobs") else (200, b"{}"))
+    assert run("list") == 0
+    newest, oldest = capsys.readouterr().out.splitlines()
+    assert newest.split()[2:] == ["RUNNING", "2", "job-2"]
+    assert oldest.split()[2:] == ["42", "1", "job-1"]
+
+
+def test_a_job_without_its_time_gives_no_way_to_other_folders(service, capsys):
+    rival = job("customJobs", 1, state=RUNNING, createTime="2026-11-22T00:00:00Z")
+    submitted = []
+
+    def answer(method, path):
+        if method == "POST":
+            submitted.append(path)
+            return 200, json.dumps(job("customJobs", 2)).encode()
+        return document(rival) if submitted and path.endswith("/customJobs") else (200, b"{}")
+
+    service(answer)
+    assert run("submit", "download", *RUN, "--no-wait") == 0, capsys.readouterr().err
+    assert submitted == [f"/v1/{PARENT}/customJobs"]
+
+
+DONE = {"id": "1", "state": SUCCEEDED, "finalMeasurement": {"metrics": [{"metricId": "score", "value": 1}]}}
+STUDY = {
+    "studySpec": {"metrics": [{"metricId": "score", "goal": 1}]},
+    "trialJobSpec": {"workerPoolSpecs": [{"containerSpec": {"imageUri": "theirs"}}]},
+}
+
+
+@pytest.mark.filterwarnings("ignore:Unrecognized (JobState|State|PipelineState) enum value")
+@pytest.mark.parametrize(
+    ("collection", "fields"),
+    [
+        ("customJobs", {}),
+        ("hyperparameterTuningJobs", {"trials": [{"id": "1", "state": 42}, DONE]}),
+        ("hyperparameterTuningJobs", {"trials": [{"id": "1", "state": 42}, DONE], **STUDY}),
+        ("pipelineJobs", {"jobDetail": {"taskDetails": [{"taskName": "train", "state": 42}]}}),
+    ],
+)
+def test_what_isnt_ours_or_is_of_tomorrow_is_followed(service, quick, capsys, collection, fields):
+    states = iter((42, 42, SUCCEEDED))
+
+    def answer(_, path):
+        if path == "/v2/entries:list":
+            return 200, b"{}"
+        return 200, json.dumps(job(collection, 1, **fields, state=next(states))).encode()
+
+    service(answer)
+    assert run("follow", f"{PARENT}/{collection}/1") == 0
+    told = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [event["state"] for event in told if event["event"] == "job"] == ["42", "SUCCEEDED"]
+    assert ("42" in [event["state"] for event in told if event["event"] in ("trial", "step")]) == bool(fields)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        b"<html>Sign in</html>",
+        b"[1]",
+        b'{"entries": 3}',
+        b'{"entries": [3]}',
+        b'{"entries": [{"jsonPayload": {}, "timestamp": "yesterday"}]}',
+        b"[" * 100_000,
+    ],
+)
+def test_a_log_of_another_form_is_one_warning_and_not_the_end(service, quick, capsys, monkeypatch, lines):
+    monkeypatch.setattr("vertex.jobs.logs.READ_SECONDS", 0.0)
+    states = iter((RUNNING, RUNNING, RUNNING, SUCCEEDED))
+
+    def answer(_, path):
+        if path == "/v2/entries:list":
+            return 200, lines
+        return 200, json.dumps(job("customJobs", 1, state=next(states))).encode()
+
+    service(answer)
+    assert run("follow", JOB) == 0
+    told = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert sum("the job's log can't be read" in event["event"] for event in told) == 1
+    assert told[-1]["state"] == "SUCCEEDED"

@@ -87,6 +87,7 @@ def test_on_a_terminal_each_hosts_lines_begin_with_its_name(vertex_ai):
         ({"message": '{"event": "done", "files": 3}', "levelname": "INFO"}, "done  files=3"),
         ({"other": 1}, "{'other': 1}"),
         ("bell\x07 and\x1b[2K more", "bell and more"),
+        ({"event": "\x1b[2Jdone", "path": "\x1b]0;a title\x07"}, "done  path=]0;a title"),
         (None, "None"),
     ],
 )

@@ -115,6 +115,14 @@ def test_gpus_spot_and_account_of_a_training_job(capsys):
     assert job.service_account == "trainer@my-project.iam.gserviceaccount.com"
 
 
+@pytest.mark.parametrize("stage", ["download", "process", "records"])
+def test_trainings_accelerator_may_stand_with_every_stage(capsys, stage):
+    (pool,) = dry_run(capsys, stage, "--root", ROOT, "--accelerator", "NVIDIA_L4")["jobSpec"][
+        "workerPoolSpecs"
+    ]
+    assert pool["machineSpec"] == {"machineType": "n1-standard-8"}
+
+
 def test_submits_what_the_dry_run_printed_and_follows_it_to_its_end(
     vertex_ai, capsys, monkeypatch, snapshot, readable
 ):

@@ -31,7 +31,10 @@ class Line(NamedTuple):
     """A line of a list."""
 
     side: Split
+    place: str
+    """Of the line itself, as in `gs://bucket/export/training-00000:12`."""
     uri: str
+    """Of its image; its own place where it names none."""
     label: str
     reason: str
     """Why it can't be taken; empty: it can."""
@@ -105,6 +108,8 @@ class ManagedImages(RawFolder):
             return line, storage.stat(line.uri)
         except storage.NotFoundError:
             return line, None
+        except storage.UnreachableError as error:
+            raise type(error)(f"{line.place}: {error}") from error
 
     def _add_line(self, line: Line, found: storage.FileInfo | None) -> None:
         reason = line.reason or ("it isn't there" if found is None else too_large(found.bytes))
@@ -144,19 +149,20 @@ def read_lines(side: Split, list_uri: str, lines: Iterable[bytes]) -> Iterator[L
         lines: JSON each; empty ones are passed over.
     """
     for number, text in enumerate(lines, 1):
+        place = f"{list_uri}:{number}"
         if not text.strip():
             continue
         try:
             item = json.loads(text)
             uri = item["imageGcsUri"]
         except (ValueError, KeyError, TypeError, RecursionError):
-            yield Line(side, f"{list_uri}:{number}", "", "no JSON object with an imageGcsUri")
+            yield Line(side, place, place, "", "no JSON object with an imageGcsUri")
             continue
         if not isinstance(uri, str) or not _OBJECT.fullmatch(storage.canonical(uri)):
-            yield Line(side, f"{list_uri}:{number}", "", "its imageGcsUri is no gs://bucket/name")
+            yield Line(side, place, place, "", "its imageGcsUri is no gs://bucket/name")
             continue
         label, reason = _label(item)
-        yield Line(side, storage.canonical(uri), label, reason)
+        yield Line(side, place, storage.canonical(uri), label, reason)
 
 
 def _label(item: Mapping[str, Any]) -> tuple[str, str]:

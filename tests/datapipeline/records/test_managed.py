@@ -160,6 +160,16 @@ def test_what_cant_be_used_is_one_line(data: str, run: Run, changes: dict[str, s
     assert said in complaint[0]
 
 
+def test_a_bucket_that_there_isnt_is_told_with_the_line_that_names_it(data: str, run: Run) -> None:
+    storage.write_bytes(
+        f"{data}/training-x", b"\n" + json.dumps(item("gs://nobodys/1.jpg", "daisy")).encode()
+    )
+    done = run("process", "--workers", 1)
+    assert done.returncode == 2, done.stderr
+    (complaint,) = [line for line in done.stderr.splitlines() if not line.startswith("{")]
+    assert f"{data}/training-x:2: there is no bucket gs://nobodys" in complaint
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [

@@ -2,11 +2,10 @@
 
 import re
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import typer
 
-from contracts import storage
 from contracts.errors import InputError
 
 IMAGES_EXAMPLE = "europe-west4-docker.pkg.dev/PROJECT/chrysalis"
@@ -21,18 +20,29 @@ Images = Annotated[
     typer.Option(envvar="CHRYSALIS_IMAGES", help=f"The images' registry: {IMAGES_EXAMPLE}."),
 ]
 Tag = Annotated[str, typer.Option(envvar="CHRYSALIS_TAG", help="The images' tag.")]
-Root = Annotated[
-    str | None,
-    typer.Option(help="Where everything goes: gs://bucket/prefix. By default the whole of CHRYSALIS_BUCKET."),
-]
-Bucket = Annotated[
-    str | None, typer.Option(envvar="CHRYSALIS_BUCKET", help="The bucket's name, where --root isn't given.")
-]
 ApiEndpoint = Annotated[
     str | None,
     typer.Option(
         envvar="CHRYSALIS_VERTEX_ENDPOINT",
         help="Another address of the service, such as a private endpoint. http:// goes without credentials.",
+    ),
+]
+ServiceAccount = Annotated[
+    str | None,
+    typer.Option(envvar="CHRYSALIS_SERVICE_ACCOUNT", help="The e-mail of the account that jobs run as."),
+]
+Network = Annotated[
+    str | None,
+    typer.Option(
+        envvar="CHRYSALIS_NETWORK",
+        help="The network of jobs: projects/NUMBER/global/networks/NAME, peered with Vertex AI's.",
+    ),
+]
+WandbSecret = Annotated[
+    str | None,
+    typer.Option(
+        envvar="CHRYSALIS_WANDB_SECRET",
+        help="Secret Manager's secret with train's key of Weights & Biases: SECRET[:VERSION].",
     ),
 ]
 
@@ -61,6 +71,8 @@ class Settings:
 class Where:
     """The options that say where, as a group (`vertex.option_groups`)."""
 
+    title: ClassVar[str] = "Google Cloud"
+
     project: Project = None
     region: Region = None
     images: Images = None
@@ -85,6 +97,8 @@ class Where:
 @dataclass(frozen=True)
 class Service:
     """The same for what needs no images, as a group."""
+
+    title: ClassVar[str] = "Google Cloud"
 
     project: Project = None
     region: Region = None
@@ -132,25 +146,6 @@ def registry(images: str | None) -> str:
         InputError: it is missing or can't be right.
     """
     return _checked(images, "images", IMAGES_EXAMPLE, r"[a-z0-9][a-z0-9.:/_-]*[a-z0-9]")
-
-
-def root_uri(root: str | None, bucket: str | None) -> str:
-    """The root of all folders: `root`, or the whole `bucket`.
-
-    Raises:
-        InputError: neither is given, or a job couldn't reach it.
-    """
-    if root is None and bucket:
-        root = f"gs://{bucket.removeprefix('gs://')}"
-    if not root:
-        raise InputError("no root: give --root gs://bucket/prefix, or set CHRYSALIS_BUCKET")
-    if not re.fullmatch(r"gs://[a-z0-9][a-z0-9._-]*(/.*)?", root):
-        raise InputError(
-            f"a job on Vertex AI reaches buckets only: expected --root gs://bucket/prefix, got {root!r}"
-        )
-    if re.search(r"[?#]|/\.{1,2}(/|$)", root):
-        raise InputError(f"expected --root without ?, #, . and .. in the folder's names; got {root!r}")
-    return storage.join(root)
 
 
 def scratch(root: str, name: str) -> str:

@@ -1,13 +1,14 @@
 """What the doctor is asked about: the settings as they are, and the training that is meant."""
 
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final
 
 import typer
 
 from contracts import storage
+from vertex.folders import Folders
 from vertex.machines import DEFAULT_ACCELERATOR, MACHINE_TYPES
-from vertex.settings import Bucket, Images, Project, Region, Root, Tag
+from vertex.settings import Images, Project, Region, ServiceAccount, Tag, WandbSecret
 from vertex.stages import DEFAULT_MODEL
 
 DEFAULT_BATCH_SIZE: Final = 64
@@ -17,21 +18,25 @@ LOCAL_ROOT: Final = "data"
 
 
 @dataclass(frozen=True)
-class Question:
-    """The options, as a group (`vertex.option_groups`); None where neither they nor the settings say."""
+class Cloud:
+    """The project, and where the images are."""
+
+    title: ClassVar[str] = "Google Cloud"
 
     project: Project = None
     region: Region = None
-    bucket: Bucket = None
     images: Images = None
     tag: Tag = "latest"
-    service_account: Annotated[
-        str | None, typer.Option(envvar="CHRYSALIS_SERVICE_ACCOUNT", help="The e-mail that jobs run as.")
-    ] = None
-    wandb_secret: Annotated[
-        str | None,
-        typer.Option(envvar="CHRYSALIS_WANDB_SECRET", help="Secret Manager's, as SECRET or SECRET:VERSION."),
-    ] = None
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """As whom jobs and servers run, and where their secrets are."""
+
+    title: ClassVar[str] = "Accounts and secrets"
+
+    service_account: ServiceAccount = None
+    wandb_secret: WandbSecret = None
     serving_account: Annotated[
         str | None,
         typer.Option(envvar="CHRYSALIS_SERVING_ACCOUNT", help="The e-mail that servers run as."),
@@ -39,11 +44,18 @@ class Question:
     key_secret: Annotated[
         str | None,
         typer.Option(
-            envvar="CHRYSALIS_API_KEY_SECRET", help="The one with the API key of a server on Cloud Run."
+            envvar="CHRYSALIS_API_KEY_SECRET",
+            help="Secret Manager's secret with the API key of a server on Cloud Run.",
         ),
     ] = None
-    root: Root = None
-    dataset: Annotated[str, typer.Option(help="The data set that is to be trained on.")] = "digits"
+
+
+@dataclass(frozen=True)
+class Training:
+    """The training that is meant, and its machines."""
+
+    title: ClassVar[str] = "Training"
+
     model: Annotated[str, typer.Option(help="The architecture whose images must be there.")] = DEFAULT_MODEL
     gpu: Annotated[
         int | None, typer.Option(min=0, help="GPUs of each host.  [default: what is here; a job's 1]")
@@ -59,6 +71,14 @@ class Question:
     max_wait: Annotated[
         str | None, typer.Option(help="The job's: machines that are waited for count as spot ones do.")
     ] = None
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where Google's services are, if not at their own addresses."""
+
+    title: ClassVar[str] = "Other addresses"
+
     google_endpoint: Annotated[
         str | None,
         typer.Option(envvar="CHRYSALIS_GOOGLE_ENDPOINT", help="Another address of all of Google's services."),
@@ -67,6 +87,12 @@ class Question:
         str | None,
         typer.Option(envvar="CHRYSALIS_SECRETS_ENDPOINT", help="Another address of Secret Manager."),
     ] = None
+
+
+@dataclass(frozen=True)
+class Question(Addresses, Accounts, Cloud, Training, Folders):
+    """All of them, as a group (`vertex.option_groups`); None where neither they nor the settings say."""
+
     local: Annotated[
         bool, typer.Option("--local", help="This machine only.  [default: where no project is set]")
     ] = False

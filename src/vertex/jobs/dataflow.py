@@ -4,25 +4,23 @@ Launcher and workers need one version of Python, so that the job is started insi
 workers run: with docker on this machine, or in a custom job of Vertex AI where there is no docker.
 """
 
-import os
-import shlex
 import shutil
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final
 
 import typer
 
-from contracts.console import log
 from contracts.errors import InputError
-from vertex.jobs.environment import refuse_secrets
+from vertex.folders import Folders, root_uri
+from vertex.jobs.docker import run_docker
 from vertex.jobs.job import APP, display_name, label
 from vertex.jobs.job_options import JobOptions
-from vertex.jobs.submit import Again, Dataset, send_task
+from vertex.jobs.sending import Sending
+from vertex.jobs.submit import send_task
 from vertex.option_groups import grouped
-from vertex.settings import Bucket, Root, Settings, Where, root_uri, scratch
+from vertex.settings import Network, Settings, Where, scratch
 from vertex.stages import Request, Stage, Task, task
 
 EXAMPLES = """\b
@@ -54,6 +52,8 @@ class Launcher(StrEnum):
 class Workers:
     """The machines that Dataflow starts; None where it chooses."""
 
+    title: ClassVar[str] = "Dataflow"
+
     machine_type: Annotated[
         str, typer.Option(help="Of Dataflow's workers; each of its cores runs a process.")
     ] = "n2-standard-4"
@@ -76,9 +76,7 @@ class Workers:
             "roles/dataflow.developer, and roles/iam.serviceAccountUser on the workers' account.",
         ),
     ] = None
-    network: Annotated[
-        str | None, typer.Option(envvar="CHRYSALIS_NETWORK", help="The network's name, of this project.")
-    ] = None
+    network: Network = None
     subnetwork: Annotated[
         str | None, typer.Option(help="Instead of --network: regions/REGION/subnetworks/NAME, or its URL.")
     ] = None
@@ -101,9 +99,8 @@ def dataflow_task(request: Request, workers: Workers, where: Settings, now: date
         "region": where.region,
         "temp_location": scratch(request.root, "dataflow"),
         "sdk_container_image": where.image(IMAGE),
-        "job_name": display_name(kind="records", task=records, now=now).replace(
-            "_", "-"
-        ),  # Dataflow takes none
+        # Dataflow takes no underscores.
+        "job_name": display_name(kind="records", task=records, now=now).replace("_", "-"),
         "worker_machine_type": workers.machine_type,
         "max_num_workers": str(workers.max_workers),
         "service_account_email": workers.service_account,
@@ -116,40 +113,6 @@ def dataflow_task(request: Request, workers: Workers, where: Settings, now: date
     return replace(records, image=IMAGE, arguments=(*records.arguments, *given, *named))
 
 
-def docker_command(work: Task, image: str) -> list[str]:
-    """Run the task's image here, with this machine's credentials, mounted and read-only."""
-    return ["docker", "run", "--rm", *_credentials(), image, *work.arguments]
-
-
-def _credentials() -> list[str]:
-    key = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
-    if key:
-        if not Path(key).is_file():
-            raise InputError(f"GOOGLE_APPLICATION_CREDENTIALS names {key}, which is no file")
-        inside = "/run/secrets/gcp_key"
-        mounted = f"{Path(key).absolute()}:{inside}:ro"
-        return ["--volume", mounted, "--env", f"GOOGLE_APPLICATION_CREDENTIALS={inside}"]
-    logged_in = Path(os.environ.get("CLOUDSDK_CONFIG", Path.home() / ".config/gcloud"))
-    # The image's HOME is /tmp. A machine in the cloud has no such folder, and needs none.
-    return ["--volume", f"{logged_in}:/tmp/.config/gcloud:ro"] if logged_in.is_dir() else []
-
-
-def _last(network: str | None) -> str | None:
-    """Dataflow wants a network's name, where Vertex AI wants projects/NUMBER/global/networks/NAME."""
-    return network.rpartition("/")[2] if network else None
-
-
-def run_docker(command: list[str]) -> None:
-    """Become the command: its exit code is ours, and an interrupt cancels the job.
-
-    Raises:
-        InputError: there is no docker here.
-    """
-    if shutil.which("docker") is None:
-        raise InputError("there is no docker on this machine: give --launcher vertex")
-    os.execvp(command[0], command)  # noqa: S606
-
-
 @grouped
 def dataflow_cli(
     extra: Annotated[
@@ -157,46 +120,37 @@ def dataflow_cli(
         typer.Argument(metavar="-- EXTRA", help="Further options of build_records, and of Beam."),
     ] = None,
     *,
-    dataset: Dataset = "digits",
-    root: Root = None,
-    bucket: Bucket = None,
     launcher: Annotated[
         Launcher | None,
         typer.Option(
-            help="docker, or a custom job of Vertex AI.  [default: docker, where there is one]",
+            help="docker, which waits for the end, or a custom job of Vertex AI.  "
+            "[default: docker, where there is one]",
             show_default=False,
         ),
     ] = None,
+    folders: Folders,
+    sending: Sending,
     workers: Workers,
     where: Where,
-    again: Again = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the command, or the custom job's request.")
-    ] = False,
-    wait: Annotated[
-        bool, typer.Option("--wait/--no-wait", help="With --launcher vertex: follow the custom job.")
-    ] = True,
 ) -> None:
     """Shard a processed data set on Dataflow: interim/DATASET → processed/DATASET, as `submit records` does.
 
     The shards are the same bytes as with any other runner. The same command again builds what is missing.
     """
     settings = where.settings()
-    request = Request(Stage.RECORDS, root_uri(root, bucket), dataset, extra=tuple(extra or ()))
+    request = Request(Stage.RECORDS, root_uri(folders), folders.dataset, extra=tuple(extra or ()))
     work = dataflow_task(request, workers, settings, datetime.now(UTC))
     if (launcher or _usual_launcher()) is Launcher.VERTEX:
         options = JobOptions(machine_type=LAUNCHER_MACHINE, service_account=workers.launcher_account)
-        send_task(work, options, settings, dry_run=dry_run, wait=wait, again=again)
-        return
-    command = docker_command(work, settings.image(IMAGE))
-    refuse_secrets("\n".join(work.arguments))
-    if dry_run:
-        log("would run", image=settings.image(IMAGE), output=work.output)
-        typer.echo(shlex.join(command))
-        return
-    log("starting", image=settings.image(IMAGE), output=work.output)
-    run_docker(command)
+        send_task(work, options, settings, sending)
+    else:
+        run_docker(work, settings.image(IMAGE), dry_run=sending.dry_run)
 
 
 def _usual_launcher() -> Launcher:
     return Launcher.DOCKER if shutil.which("docker") else Launcher.VERTEX
+
+
+def _last(network: str | None) -> str | None:
+    """Dataflow wants a network's name, where Vertex AI wants projects/NUMBER/global/networks/NAME."""
+    return network.rpartition("/")[2] if network else None

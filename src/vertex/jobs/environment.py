@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from contracts.errors import InputError
-from vertex.jobs.job_options import JobOptions
+from vertex.jobs.job_options import Variables
 
 WANDB_KEY = "WANDB_API_KEY"
 
@@ -32,7 +32,7 @@ _SECRET = re.compile(
 )
 
 
-def environment(options: JobOptions, project: str, *, training: bool) -> dict[str, str]:
+def environment(options: Variables, project: str, *, training: bool) -> dict[str, str]:
     """Compose a container's variables.
 
     A secret NAME becomes NAME_SECRET=projects/P/secrets/S/versions/V, by which the stage asks Secret Manager

@@ -1,27 +1,29 @@
 """The options that jobs of stages and of studies share: on what, how long, as whom, with what else."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import typer
 
-from vertex.machines import MACHINE_TYPES
+from vertex.machines import DEFAULT_ACCELERATOR, MACHINE_TYPES
+from vertex.settings import Network, ServiceAccount, WandbSecret
 
 Texts = list[str] | None
 
+Accelerator = Annotated[
+    str | None,
+    typer.Option(help=f"train: {', '.join(MACHINE_TYPES)}.  [default: {DEFAULT_ACCELERATOR}]"),
+]
+
 
 @dataclass(frozen=True)
-class JobOptions:
-    """As the command line or the environment gives them; None where an option isn't given."""
+class Machines:
+    """What a job runs on and for how long; None where an option isn't given."""
 
+    title: ClassVar[str] = "Machines"
+
+    accelerator: Accelerator = None
     machine_type: Annotated[str | None, typer.Option(help="By default one that fits the GPUs.")] = None
-    accelerator: Annotated[
-        str | None, typer.Option(help=f"train: {', '.join(MACHINE_TYPES)}.  [default: NVIDIA_TESLA_T4]")
-    ] = None
-    boot_disk_gb: Annotated[
-        int | None, typer.Option(min=100, max=64000, help="Size of the machine's disk.  [default: 100]")
-    ] = None
-    boot_disk_type: Annotated[str | None, typer.Option(help="pd-ssd (the default) or pd-standard.")] = None
     spot: Annotated[
         bool, typer.Option("--spot/--standard", help="Cheaper machines, which may be taken away at any time.")
     ] = False
@@ -39,19 +41,56 @@ class JobOptions:
             show_default=False,
         ),
     ] = None
-    service_account: Annotated[
-        str | None, typer.Option(envvar="CHRYSALIS_SERVICE_ACCOUNT", help="The e-mail that the job runs as.")
+    boot_disk_gb: Annotated[
+        int | None, typer.Option(min=100, max=64000, help="Size of the machine's disk.  [default: 100]")
     ] = None
-    network: Annotated[
-        str | None,
-        typer.Option(envvar="CHRYSALIS_NETWORK", help="projects/NUMBER/global/networks/NAME, peered."),
+    boot_disk_type: Annotated[str | None, typer.Option(help="pd-ssd (the default) or pd-standard.")] = None
+
+
+@dataclass(frozen=True)
+class Variables:
+    """What a container finds in its environment; None where an option isn't given."""
+
+    title: ClassVar[str] = "Environment"
+
+    env: Annotated[
+        Texts,
+        typer.Option(metavar="NAME=VALUE", help="A variable, which holds nothing secret; can be repeated."),
     ] = None
+    secret: Annotated[
+        Texts,
+        typer.Option(
+            metavar="NAME=SECRET",
+            help="A secret of Secret Manager's, SECRET[:VERSION], which the container reads itself as NAME; "
+            "can be repeated.",
+        ),
+    ] = None
+    wandb_secret: WandbSecret = None
+
+
+@dataclass(frozen=True)
+class Access:
+    """As whom a job runs, and what it reaches; None where an option isn't given."""
+
+    title: ClassVar[str] = "Account and network"
+
+    service_account: ServiceAccount = None
+    network: Network = None
     reserved_ip_range: Annotated[
-        Texts, typer.Option(help="A range of the network that the job may use; can be repeated.")
+        Texts,
+        typer.Option(metavar="NAME", help="A range of the network that the job may use; can be repeated."),
     ] = None
     enable_web_access: Annotated[
         bool, typer.Option("--enable-web-access", help="A shell in the container, from the job's page.")
     ] = False
+
+
+@dataclass(frozen=True)
+class JobOptions(Access, Variables, Machines):
+    """All of them, as a group (`vertex.option_groups`); dataclasses put the fields of the last base first."""
+
+    title: ClassVar[str] = "Results and labels"
+
     tensorboard: Annotated[
         str | None,
         typer.Option(
@@ -64,17 +103,6 @@ class JobOptions:
         str | None,
         typer.Option(help="gs:// folder that Vertex's AIP_* variables are under.  [default: the output]"),
     ] = None
-    env: Annotated[
-        Texts, typer.Option(help="NAME=value for the container, nothing secret; can be repeated.")
+    label: Annotated[
+        Texts, typer.Option(metavar="KEY=VALUE", help="A label, beside our own; can be repeated.")
     ] = None
-    secret: Annotated[
-        Texts,
-        typer.Option(help="NAME=SECRET[:VERSION]: Secret Manager's, which the container reads itself."),
-    ] = None
-    wandb_secret: Annotated[
-        str | None,
-        typer.Option(
-            envvar="CHRYSALIS_WANDB_SECRET", help="train: short for --secret WANDB_API_KEY=SECRET[:VERSION]."
-        ),
-    ] = None
-    label: Annotated[Texts, typer.Option(help="key=value, beside our own; can be repeated.")] = None

@@ -6,14 +6,15 @@ from typing import Annotated
 
 import typer
 
+from vertex.folders import Folders, root_uri
 from vertex.jobs.job import custom_job
 from vertex.jobs.job_options import JobOptions
-from vertex.jobs.submission import send
-from vertex.machines import gpu_count, machine
+from vertex.jobs.sending import Sending, send_or_show
+from vertex.jobs.training import Training
+from vertex.machines import machine
 from vertex.option_groups import grouped
-from vertex.settings import Bucket, Root, Settings, Where, root_uri
+from vertex.settings import Settings, Where
 from vertex.stages import Request, Stage, Task, check_source, task
-from vertex.wire import request_json, show_request
 
 EXAMPLES = """\b
 Examples:
@@ -29,40 +30,21 @@ Examples:
 Extra = Annotated[
     list[str] | None, typer.Argument(metavar="-- EXTRA", help="Further options of the stage itself.")
 ]
-Dataset = Annotated[str, typer.Option(help="The data set's name: it names the folders.")]
-Model = Annotated[str | None, typer.Option(help="train: the architecture.  [default: vgg16]")]
-Gpu = Annotated[
-    str | None, typer.Option(help="train: GPUs in each machine; 0 is a CPU.  [default: 1]", metavar="INTEGER")
+Source = Annotated[
+    str | None, typer.Option(help="download: where from; by default the catalogue's entry --dataset.")
 ]
-Workers = Annotated[
-    int | None, typer.Option(min=1, max=1000, help="train: hosts, a chief and workers.  [default: 1]")
-]
-Again = Annotated[
-    bool, typer.Option("--again", help="Submit though a job that fills the same folder is active.")
-]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Print the request's body, as it is sent (enums are numbers).")
-]
-Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the job until it ends.")]
+RunId = Annotated[str | None, typer.Option(help="train: the run's name.  [default: --model]")]
 
 
-def submit(
-    request: Request, options: JobOptions, where: Settings, *, dry_run: bool, wait: bool, again: bool = False
-) -> None:
-    """Send `request` as a custom job and follow it; with `dry_run`, print the request's body instead."""
-    send_task(task(request), options, where, dry_run=dry_run, wait=wait, again=again)
+def submit(request: Request, options: JobOptions, where: Settings, sending: Sending) -> None:
+    """Send `request` as a custom job and follow it, or show it."""
+    send_task(task(request), options, where, sending)
 
 
-def send_task(
-    work: Task, options: JobOptions, where: Settings, *, dry_run: bool, wait: bool, again: bool = False
-) -> None:
+def send_task(work: Task, options: JobOptions, where: Settings, sending: Sending) -> None:
     """Do the same with a task that is composed already."""
     job = custom_job(work, options, where, now=datetime.now(UTC))
-    about = {"name": job.display_name, **summary(work, options, where)}
-    if dry_run:
-        show_request(where, f"{where.parent}/customJobs", request_json(job), **about)
-    else:
-        send(job, where, again=again, wait=wait, **about)
+    send_or_show(job, "customJobs", where, sending, name=job.display_name, **summary(work, options, where))
 
 
 def summary(work: Task, options: JobOptions, where: Settings) -> dict[str, str | int]:
@@ -84,21 +66,13 @@ def submit_cli(
     stage: Annotated[Stage, typer.Argument(help="The stage to run.")],
     extra: Extra = None,
     *,
-    root: Root = None,
-    bucket: Bucket = None,
-    dataset: Dataset = "digits",
-    source: Annotated[
-        str | None, typer.Option(help="download: where from; by default the catalogue's entry --dataset.")
-    ] = None,
-    model: Model = None,
-    run_id: Annotated[str | None, typer.Option(help="train: the run's name.  [default: --model]")] = None,
-    gpu: Gpu = None,
-    workers: Workers = None,
+    source: Source = None,
+    run_id: RunId = None,
+    folders: Folders,
+    training: Training,
+    sending: Sending,
     options: JobOptions,
     where: Where,
-    again: Again = False,
-    dry_run: DryRun = False,
-    wait: Wait = True,
 ) -> None:
     """Run a stage on Vertex AI, on folders under one root in a bucket.
 
@@ -107,18 +81,18 @@ def submit_cli(
     """
     settings = where.settings()
     if stage is Stage.DOWNLOAD:
-        check_source(dataset, source)
+        check_source(folders.dataset, source)
     if stage is not Stage.TRAIN:  # one set of options serves the whole chain
         options = replace(options, accelerator=None)
     request = Request(
         stage=stage,
-        root=root_uri(root, bucket),
-        dataset=dataset,
+        root=root_uri(folders),
+        dataset=folders.dataset,
         source=source,
-        model=model,
+        model=training.model,
         run_id=run_id,
-        gpu=None if gpu is None else gpu_count(gpu),
-        workers=workers,
+        gpu=training.gpus(),
+        workers=training.workers,
         extra=tuple(extra or ()),
     )
-    submit(request, options, settings, dry_run=dry_run, wait=wait, again=again)
+    submit(request, options, settings, sending)

@@ -7,15 +7,15 @@ from typing import Annotated
 import typer
 
 from contracts.search_space import SearchSpace
+from vertex.folders import Folders, root_uri
 from vertex.jobs.job_options import JobOptions
-from vertex.jobs.submission import send
-from vertex.jobs.submit import Again, Dataset, DryRun, Gpu, Model, Wait, Workers, summary
-from vertex.machines import gpu_count
+from vertex.jobs.sending import Sending, send_or_show
+from vertex.jobs.submit import summary
+from vertex.jobs.training import Training
 from vertex.option_groups import grouped
-from vertex.settings import Bucket, Root, Settings, Where, root_uri
+from vertex.settings import Settings, Where
 from vertex.stages import Request, Stage, trial
 from vertex.tuning.study import tuning_job
-from vertex.wire import request_json, show_request
 
 EXAMPLES = """\b
 Examples:
@@ -37,17 +37,8 @@ class Search:
     parallel: int | None = None
 
 
-def tune(
-    request: Request,
-    search: Search,
-    options: JobOptions,
-    where: Settings,
-    *,
-    dry_run: bool,
-    wait: bool,
-    again: bool = False,
-) -> None:
-    """Send a tuning job and follow it; with `dry_run`, print the request's body instead.
+def tune(request: Request, search: Search, options: JobOptions, where: Settings, sending: Sending) -> None:
+    """Send a tuning job and follow it, or show it.
 
     Raises:
         InputError: something that was given can't be used, or the service refuses.
@@ -65,10 +56,7 @@ def tune(
     )
     about = {"name": job.display_name, "trials": job.max_trial_count, "parallel": job.parallel_trial_count}
     about |= summary(work, options, where)
-    if dry_run:
-        show_request(where, f"{where.parent}/hyperparameterTuningJobs", request_json(job), **about)
-        return
-    send(job, where, again=again, wait=wait, **about)
+    send_or_show(job, "hyperparameterTuningJobs", where, sending, **about)
 
 
 @grouped
@@ -85,17 +73,11 @@ def tune_cli(
     parallel: Annotated[
         int | None, typer.Option(min=1, max=1000, help="How many at once, in place of parallelTrialCount.")
     ] = None,
-    root: Root = None,
-    bucket: Bucket = None,
-    dataset: Dataset = "digits",
-    model: Model = None,
-    gpu: Gpu = None,
-    workers: Workers = None,
+    folders: Folders,
+    training: Training,
+    sending: Sending,
     options: JobOptions,
     where: Where,
-    again: Again = False,
-    dry_run: DryRun = False,
-    wait: Wait = True,
 ) -> None:
     """Search for the best options of a training on Vertex AI, each trial a training of its own.
 
@@ -105,12 +87,12 @@ def tune_cli(
     settings = where.settings()
     request = Request(
         stage=Stage.TRAIN,
-        root=root_uri(root, bucket),
-        dataset=dataset,
-        model=model,
-        gpu=None if gpu is None else gpu_count(gpu),
-        workers=workers,
+        root=root_uri(folders),
+        dataset=folders.dataset,
+        model=training.model,
+        gpu=training.gpus(),
+        workers=training.workers,
         extra=tuple(extra or ()),
     )
     search = Search(SearchSpace.read(space), study, trials, parallel)
-    tune(request, search, options, settings, dry_run=dry_run, wait=wait, again=again)
+    tune(request, search, options, settings, sending)

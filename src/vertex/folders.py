@@ -1,0 +1,49 @@
+"""Where a data set's folders are: under one root in a bucket."""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import typer
+
+from contracts import storage
+from contracts.errors import InputError
+
+
+@dataclass(frozen=True)
+class Folders:
+    """The root and the data set, as a group (`vertex.option_groups`)."""
+
+    title: ClassVar[str] = "Folders"
+
+    dataset: Annotated[str, typer.Option(help="The data set's name: it names the folders.")] = "digits"
+    root: Annotated[
+        str | None,
+        typer.Option(
+            help="Where everything goes: gs://bucket/prefix. By default the whole of CHRYSALIS_BUCKET."
+        ),
+    ] = None
+    bucket: Annotated[
+        str | None,
+        typer.Option(envvar="CHRYSALIS_BUCKET", help="The bucket's name, where --root isn't given."),
+    ] = None
+
+
+def root_uri(folders: Folders) -> str:
+    """The root of all folders: --root, or the whole bucket.
+
+    Raises:
+        InputError: neither is given, or a job couldn't reach it.
+    """
+    root = folders.root
+    if root is None and folders.bucket:
+        root = f"gs://{folders.bucket.removeprefix('gs://')}"
+    if not root:
+        raise InputError("no root: give --root gs://bucket/prefix, or set CHRYSALIS_BUCKET")
+    if not re.fullmatch(r"gs://[a-z0-9][a-z0-9._-]*(/.*)?", root):
+        raise InputError(
+            f"a job on Vertex AI reaches buckets only: expected --root gs://bucket/prefix, got {root!r}"
+        )
+    if re.search(r"[?#]|/\.{1,2}(/|$)", root):
+        raise InputError(f"expected --root without ?, #, . and .. in the folder's names; got {root!r}")
+    return storage.join(root)

@@ -1,0 +1,60 @@
+"""How a composed job is sent: whether at all, beside which others, and how long it is watched."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+import typer
+
+from vertex.jobs.submission import send
+from vertex.settings import Settings
+from vertex.wire import request_json, show_request
+
+if TYPE_CHECKING:
+    from google.cloud.aiplatform_v1.types import CustomJob, HyperparameterTuningJob
+
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run", help="Print what would be sent or run, and do neither; a request's enums are numbers."
+    ),
+]
+Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the job until it ends.")]
+
+
+@dataclass(frozen=True)
+class Sending:
+    """The options, as a group (`vertex.option_groups`)."""
+
+    title: ClassVar[str] = "Submission"
+
+    dry_run: DryRun = False
+    wait: Wait = True
+    again: Annotated[
+        bool, typer.Option("--again", help="Submit though a job that fills the same folder is active.")
+    ] = False
+
+
+def send_or_show(
+    job: "CustomJob | HyperparameterTuningJob",
+    collection: str,
+    settings: Settings,
+    sending: Sending,
+    **about: Any,
+) -> None:
+    """Send a job and follow it; with `dry_run`, print the request's body instead.
+
+    Args:
+        job: what is sent.
+        collection: of the service's, that it becomes one of, as in customJobs.
+        settings: of the service.
+        sending: how.
+        about: what to tell of it.
+
+    Raises:
+        InputError: one that fills the same folder is active, or the service refuses.
+        StageError: the service can't be reached, or the job ended otherwise than well.
+    """
+    if sending.dry_run:
+        show_request(settings, f"{settings.parent}/{collection}", request_json(job), **about)
+    else:
+        send(job, settings, again=sending.again, wait=sending.wait, **about)

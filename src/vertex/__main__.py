@@ -1,5 +1,7 @@
 """`python -m vertex`: one sub-command for each thing that Vertex AI can do for a stage or a model."""
 
+from functools import partial
+
 import typer
 
 from contracts.console import run_app
@@ -21,6 +23,7 @@ from vertex.models.register import EXAMPLES as REGISTER_EXAMPLES
 from vertex.models.register import register_cli
 from vertex.models.undeploy import EXAMPLES as UNDEPLOY_EXAMPLES
 from vertex.models.undeploy import undeploy_cli
+from vertex.option_groups import SectionedCommand
 from vertex.pipelines.pipeline import EXAMPLES as PIPELINE_EXAMPLES
 from vertex.pipelines.pipeline import pipeline_cli
 from vertex.push import EXAMPLES as PUSH_EXAMPLES
@@ -28,22 +31,27 @@ from vertex.push import push_cli
 from vertex.tuning.tune import EXAMPLES as TUNE_EXAMPLES
 from vertex.tuning.tune import tune_cli
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None)
-app.command("submit", epilog=EXAMPLES)(submit_cli)
-app.command("tune", epilog=TUNE_EXAMPLES)(tune_cli)
-app.command("doctor", epilog=DOCTOR_EXAMPLES)(doctor_cli)
-app.command("dataflow", epilog=DATAFLOW_EXAMPLES)(dataflow_cli)
-app.command("follow", epilog=FOLLOW_EXAMPLES)(follow_cli)
-app.command("cancel", epilog=CANCEL_EXAMPLES)(cancel_cli)
-app.command("list", epilog=LIST_EXAMPLES)(list_cli)
-app.command("pipeline", epilog=PIPELINE_EXAMPLES)(pipeline_cli)
-app.command("register", epilog=REGISTER_EXAMPLES)(register_cli)
-app.command("deploy", epilog=DEPLOY_EXAMPLES)(deploy_cli)
-app.command("promote", epilog=PROMOTE_EXAMPLES)(promote_cli)
-app.command("rollback", epilog=ROLLBACK_EXAMPLES)(rollback_cli)
-app.command("undeploy", epilog=UNDEPLOY_EXAMPLES)(undeploy_cli)
-app.command("predict", epilog=PREDICT_EXAMPLES)(predict_cli)
-app.command("push", epilog=PUSH_EXAMPLES)(push_cli)
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings={"max_content_width": 120},  # typer's own are 80
+)
+command = partial(app.command, cls=SectionedCommand)
+command("submit", epilog=EXAMPLES)(submit_cli)
+command("tune", epilog=TUNE_EXAMPLES)(tune_cli)
+command("doctor", epilog=DOCTOR_EXAMPLES)(doctor_cli)
+command("dataflow", epilog=DATAFLOW_EXAMPLES)(dataflow_cli)
+command("follow", epilog=FOLLOW_EXAMPLES)(follow_cli)
+command("cancel", epilog=CANCEL_EXAMPLES)(cancel_cli)
+command("list", epilog=LIST_EXAMPLES)(list_cli)
+command("pipeline", epilog=PIPELINE_EXAMPLES)(pipeline_cli)
+command("register", epilog=REGISTER_EXAMPLES)(register_cli)
+command("deploy", epilog=DEPLOY_EXAMPLES)(deploy_cli)
+command("promote", epilog=PROMOTE_EXAMPLES)(promote_cli)
+command("rollback", epilog=ROLLBACK_EXAMPLES)(rollback_cli)
+command("undeploy", epilog=UNDEPLOY_EXAMPLES)(undeploy_cli)
+command("predict", epilog=PREDICT_EXAMPLES)(predict_cli)
+command("push", epilog=PUSH_EXAMPLES)(push_cli)
 
 
 @app.callback()

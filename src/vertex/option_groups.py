@@ -2,19 +2,33 @@
 
 @dataclass(frozen=True)
 class Where:
+    title: ClassVar[str] = "Google Cloud"       # its section of --help
     region: Annotated[str, typer.Option(help="…")] = "europe-west4"
 
 @grouped
 def command_cli(where: Where) -> None: ...      # --region
+
+app.command("name", cls=SectionedCommand)(command_cli)
+
+A group may be made of others by inheritance: each option stands in the section of the class that has it,
+and those of a class without a title stand among the first.
 """
 
 import inspect
 from collections.abc import Callable, Iterator
+from copy import copy
 from dataclasses import fields, is_dataclass
 from functools import wraps
-from typing import Any, TypeVar, get_type_hints
+from itertools import chain
+from typing import Annotated, Any, Final, TypeVar, get_args, get_type_hints
+
+import typer
+from typer.core import TyperCommand
 
 Result = TypeVar("Result")
+
+FIRST_COLUMN: Final = 30
+"""The most that it takes, in characters: typer's own."""
 
 
 def grouped(command: Callable[..., Result]) -> Callable[..., Result]:
@@ -37,6 +51,38 @@ def grouped(command: Callable[..., Result]) -> Callable[..., Result]:
     return spread
 
 
+class SectionedCommand(TyperCommand):
+    """A command whose plain help has a section for each group; what is in none comes first.
+
+    Typer itself makes sections of `rich_help_panel` with rich alone.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the arguments; every error of usage says of which command, as not all of typer's do."""
+        try:
+            return super().parse_args(ctx, args)
+        except typer.TyperException as error:
+            if getattr(error, "ctx", ctx) is None:
+                error.ctx = ctx  # type: ignore[attr-defined]
+            raise
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the sections, all with their second columns in line."""
+        sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
+        for parameter in self.get_params(ctx):
+            usual = "Arguments" if parameter.param_type_name == "argument" else "Options"
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                title = getattr(parameter, "rich_help_panel", None) or usual
+                sections.setdefault(title, []).append(record)
+        widths = (len(first) for first, _ in chain(*sections.values()))
+        width = max((each for each in widths if each <= FIRST_COLUMN), default=0)
+        for title, records in sections.items():
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl([(first.ljust(width), text) for first, text in records], width)
+
+
 def _parameters(
     command: Callable[..., Any], hints: dict[str, Any], groups: dict[str, type[Any]]
 ) -> Iterator[inspect.Parameter]:
@@ -50,5 +96,20 @@ def _parameters(
                 field.name,
                 inspect.Parameter.KEYWORD_ONLY,
                 default=field.default,
-                annotation=annotations[field.name],
+                annotation=_titled(annotations[field.name], _title(groups[name], field.name)),
             )
+
+
+def _title(group: type[Any], field: str) -> str | None:
+    """The title of the class that has the field: the group, or one that it is made of; None: it has none."""
+    owner = next(each for each in group.__mro__ if field in inspect.get_annotations(each))
+    title: str | None = vars(owner).get("title")
+    return title
+
+
+def _titled(annotation: Any, title: str | None) -> Any:
+    """The annotation with its option in the section; the option itself may be in other groups, too."""
+    kind, option = get_args(annotation)
+    option = copy(option)
+    option.rich_help_panel = title
+    return Annotated[kind, option]

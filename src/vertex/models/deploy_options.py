@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import typer
 
@@ -23,6 +23,8 @@ class Target(StrEnum):
 @dataclass(frozen=True)
 class OnVertex:
     """The options of an endpoint, as a group."""
+
+    title: ClassVar[str] = "Endpoint of Vertex AI"
 
     endpoint: EndpointName = None
     name: Annotated[
@@ -45,7 +47,9 @@ class OnVertex:
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """The options of the other targets, as a group."""
+    """The options of the other targets, as a group; the first one is for all."""
+
+    title: ClassVar[str] = "Account, and other targets"
 
     service_account: Annotated[
         str | None,
@@ -60,7 +64,10 @@ class Elsewhere:
     ] = None
     allow_bucket: Annotated[
         list[str] | None,
-        typer.Option(help="A bucket that requests may name images in; can be repeated.  function: needed."),
+        typer.Option(
+            metavar="NAME",
+            help="A bucket that requests may name images in; can be repeated.  function: needed.",
+        ),
     ] = None
     ecr: Annotated[
         str | None,

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final
 
 import typer
 
@@ -24,6 +24,8 @@ MOST_REPLICAS: Final = 1000
 @dataclass(frozen=True)
 class Resources:
     """The options that say on what a model runs, as a group."""
+
+    title: ClassVar[str] = "Machines of Vertex AI"
 
     machine_type: Annotated[
         str | None, typer.Option(help=f"vertex: by default {CPU_MACHINE}, or one that fits the GPUs.")

@@ -26,7 +26,8 @@ Examples:
 """
 
 Aliases = Annotated[
-    list[str] | None, typer.Option("--alias", help="By which the version is found; can be repeated.")
+    list[str] | None,
+    typer.Option("--alias", metavar="NAME", help="By which the version is found; can be repeated."),
 ]
 
 

@@ -148,7 +148,6 @@ def test_what_isnt_ours_or_is_of_tomorrow_is_followed(service, quick, capsys, co
 @pytest.mark.parametrize(
     "lines",
     [
-        b"<html>Sign in</html>",
         b"[1]",
         b'{"entries": 3}',
         b'{"entries": [3]}',

@@ -25,7 +25,7 @@ def jobs(capsys, monkeypatch, tmp_path):
     return run
 
 
-@pytest.mark.parametrize("content", ["", "[]", "3", "null", '"key"', '{"type": "authorized_user"}'])
+@pytest.mark.parametrize("content", ["[]", "3", "null", '"key"'])
 def test_a_file_of_another_form_is_no_credentials(jobs, content):
     code, line = jobs(content)
     assert code == 2

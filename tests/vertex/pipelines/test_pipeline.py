@@ -140,7 +140,6 @@ def test_it_compiles_to_the_same_text_and_kfp_reads_it(tmp_path):
         (["--", "--run-id", "b"], "--run-id is a parameter of the pipeline itself: give it before the --"),
         (["--gpu", "8", "--accelerator", "NVIDIA_TESLA_A100"], "a2-highgpu-8g 96 and 680: give a smaller"),
         (["--dataset", "nosuch"], "nosuch isn't in the catalogue, data/sources (digits"),
-        (["--source", "./photos"], "can't see this machine's ./photos"),
         (["--gpu", "3"], "a machine holds 1, 2, 4 of NVIDIA_TESLA_T4; got --gpu 3"),
     ],
 )

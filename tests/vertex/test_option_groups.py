@@ -8,6 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from contracts.console import exit_code
 from vertex.__main__ import app as vertex
 from vertex.option_groups import SectionedCommand, grouped
 
@@ -88,3 +89,12 @@ def test_what_everybody_needs_comes_first(command):
     assert found["Folders"] == ["--dataset", "--root", "--bucket"]
     assert found["Google Cloud"][:2] == ["--project", "--region"]
     assert max(map(len, found.values())) <= 8
+
+
+def test_an_option_without_its_value_names_the_command(capsys):
+    arguments = ["submit", "train", "--gpu"]
+    assert exit_code(lambda: vertex(arguments, standalone_mode=False), "python -m vertex") == 2
+    [said] = capsys.readouterr().err.splitlines()
+    assert said == (
+        "python -m vertex: Option '--gpu' requires an argument. See python -m vertex submit --help."
+    )

@@ -94,13 +94,13 @@ def briefly() -> "Retry":
 
 
 def named(answer: Answer) -> Answer:
-    """Check that an answer is a resource of a project, which has a name to ask for it by.
+    """Check that an answer is a resource or an operation, which has a name to ask for it by.
 
     Raises:
         ValueError: it is something else; `explained` says so.
     """
     name: str = getattr(answer, "name", "")
-    if not re.fullmatch(r"projects/[^/]+/locations/[^/]+/[^/]+/[^/]+", name):
+    if not re.fullmatch(r"projects/[^/]+/locations/[^/]+(/[^/]+/[^/]+)+", name):
         raise ValueError(f"expected a resource's name in it, got {name!r}")
     return answer
 

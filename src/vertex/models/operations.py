@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from contracts.console import log
 from contracts.errors import InputError, StageError
-from vertex.client import REQUEST_SECONDS, Pauses, explained, patience
+from vertex.client import REQUEST_SECONDS, Pauses, explained, named, patience
 
 LONGEST_SECONDS: Final = 3 * 60 * 60.0
 """A container may take two hours to become healthy."""
@@ -24,7 +24,8 @@ def wait(operation: Any, doing: str, logs: str = "") -> Any:
         StageError: it failed, or takes longer than anything does.
     """
     started, pauses = time.monotonic(), Pauses()
-    log(doing, operation=operation.operation.name)
+    with explained(doing):
+        log(doing, operation=named(operation.operation).name)
     with explained(f"{doing}, which goes on"):
         while not _is_done(operation, doing):
             if time.monotonic() - started > LONGEST_SECONDS:

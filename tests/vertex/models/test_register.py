@@ -102,6 +102,16 @@ def test_what_cant_be_registered_is_told(vertex, vertex_ai, blessed, unblessed, 
     assert not changing(vertex_ai)
 
 
+def test_an_upload_that_no_operation_answers_is_one_line(vertex, loopback, monkeypatch, blessed):
+    json = {"Content-Type": "application/json"}
+    monkeypatch.setenv("CHRYSALIS_VERTEX_ENDPOINT", loopback(lambda request, body: (200, json, b"{}")))
+    done = vertex("register", "--model", blessed("a"))
+    assert (done.code, len(done.err.splitlines())) == (1, 1)
+    assert done.err.endswith(
+        "the service's answer can't be read (expected a resource's name in it, got '')\n"
+    )
+
+
 def test_a_refusal_is_one_line(vertex, vertex_ai, blessed):
     vertex_ai.refuse(403, "Permission 'aiplatform.models.upload' denied on resource")
     done = vertex("register", "--model", blessed("a"))

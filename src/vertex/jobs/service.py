@@ -42,12 +42,14 @@ class _Kind:
     """Where in the console its page is."""
 
 
+PIPELINES: Final = "pipelineJobs"
+
 KINDS: Final = {
     "customJobs": _Kind("CustomJob", "custom_job", "JobServiceClient", "JOB_STATE_", "training"),
     "hyperparameterTuningJobs": _Kind(
         "HyperparameterTuningJob", "hyperparameter_tuning_job", "JobServiceClient", "JOB_STATE_", "training"
     ),
-    "pipelineJobs": _Kind(
+    PIPELINES: _Kind(
         "PipelineJob", "pipeline_job", "PipelineServiceClient", "PIPELINE_STATE_", "pipelines/runs"
     ),
 }
@@ -207,6 +209,16 @@ def console_link(job: "Job") -> str:
     _, project, _, region, _, number = job.name.split("/")
     page = _kind(job.name).page
     return f"https://console.cloud.google.com/vertex-ai/locations/{region}/{page}/{number}?project={project}"
+
+
+def path(settings: Settings, job: "Job") -> str:
+    """Where `JobService.create` posts a job."""
+    own_name = f"?pipelineJobId={job.display_name}" if _collection(job) == PIPELINES else ""
+    return f"{settings.parent}/{_collection(job)}{own_name}"
+
+
+def _collection(job: "Job") -> str:
+    return next(name for name, kind in KINDS.items() if kind.message == type(job).__name__)
 
 
 def _kind(name: str) -> _Kind:

@@ -44,7 +44,7 @@ def submit(request: Request, options: JobOptions, where: Settings, sending: Send
 def send_task(work: Task, options: JobOptions, where: Settings, sending: Sending) -> None:
     """Do the same with a task that is composed already."""
     job = custom_job(work, options, where, now=datetime.now(UTC))
-    send_or_show(job, "customJobs", where, sending, name=job.display_name, **summary(work, options, where))
+    send_or_show(job, where, sending, name=job.display_name, **summary(work, options, where))
 
 
 def summary(work: Task, options: JobOptions, where: Settings) -> dict[str, str | int]:

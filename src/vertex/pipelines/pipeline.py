@@ -11,15 +11,15 @@ from contracts.console import log
 from vertex.folders import Folders, root_uri
 from vertex.jobs.environment import environment
 from vertex.jobs.job_options import Variables
+from vertex.jobs.sending import Sending, send_or_show
 from vertex.machines import gpu_count, machine
 from vertex.option_groups import grouped
-from vertex.pipelines.pipeline_job import job_id, pipeline_job, run
+from vertex.pipelines.pipeline_job import pipeline_job
 from vertex.pipelines.pipeline_options import RunOptions, StepOptions, TrainMachine
 from vertex.pipelines.pipeline_steps import Chain, parameters
 from vertex.pipelines.pipeline_yaml import Shape, compiled
-from vertex.settings import Settings, Where
+from vertex.settings import Where
 from vertex.stages import check_source
-from vertex.wire import request_json, show_request
 
 EXAMPLES = """\b
 Examples:
@@ -35,7 +35,7 @@ Extra = Annotated[
 Output = Annotated[
     str | None, typer.Option(help="Write the YAML there; without this and --run it is printed.")
 ]
-RunIt = Annotated[bool, typer.Option("--run", help="Run it on Vertex AI Pipelines.")]
+RunIt = Annotated[bool, typer.Option("--run", help="Run it on Vertex AI Pipelines; else nothing is sent.")]
 Cache = Annotated[
     bool,
     typer.Option(
@@ -56,6 +56,7 @@ def pipeline_cli(
     steps: StepOptions,
     train: TrainMachine,
     variables: Variables,
+    sending: Sending,
     run_options: RunOptions,
     where: Where,
 ) -> None:
@@ -75,7 +76,14 @@ def pipeline_cli(
         storage.write_bytes(output, text.encode())
         log("compiled", pipeline=output)
     if run_it:
-        run_or_show(text, chain, run_options, settings)
+        job = pipeline_job(
+            text,
+            parameters(chain),
+            datetime.now(UTC),
+            service_account=run_options.service_account,
+            network=run_options.network,
+        )
+        send_or_show(job, settings, sending, name=job.display_name)
     elif not output:
         typer.echo(text, nl=False)
 
@@ -96,19 +104,3 @@ def composed(folders: Folders, steps: StepOptions, train: TrainMachine, extra: S
         gpu=gpu_count(train.gpu),
         extra={**steps.words(), "train": tuple(extra)},
     )
-
-
-def run_or_show(text: str, chain: Chain, options: RunOptions, settings: Settings) -> None:
-    """Run the compiled chain; with `dry_run`, print the request's body instead."""
-    job = pipeline_job(
-        text,
-        parameters(chain),
-        datetime.now(UTC),
-        service_account=options.service_account,
-        network=options.network,
-    )
-    if options.dry_run:
-        path = f"{settings.parent}/pipelineJobs?pipelineJobId={job_id(job)}"
-        show_request(settings, path, request_json(job), name=job.display_name)
-    else:
-        run(job, settings, wait=options.wait)

@@ -5,8 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from vertex.jobs.job import APP, label
-from vertex.jobs.submission import send
-from vertex.settings import Settings, scratch
+from vertex.settings import scratch
 
 if TYPE_CHECKING:
     from google.cloud.aiplatform_v1.types import PipelineJob
@@ -39,13 +38,3 @@ def pipeline_job(
         service_account=service_account or None,
         network=network or None,
     )
-
-
-def job_id(job: "PipelineJob") -> str:
-    """The last part of the name that the run gets: lower-case letters, digits and -."""
-    return str(job.display_name)
-
-
-def run(job: "PipelineJob", settings: Settings, *, wait: bool) -> None:
-    """Submit a run, and follow it to its end unless told not to `wait`."""
-    send(job, settings, again=False, wait=wait, name=job.display_name)

@@ -8,7 +8,6 @@ import typer
 
 from contracts.errors import InputError
 from vertex.jobs.job_options import Accelerator
-from vertex.jobs.sending import DryRun, Wait
 from vertex.jobs.submit import RunId, Source
 from vertex.settings import Network, ServiceAccount
 from vertex.stages import DEFAULT_MODEL
@@ -56,9 +55,7 @@ class TrainMachine:
 class RunOptions:
     """Of a run on Vertex AI; None where the option wasn't given."""
 
-    title: ClassVar[str] = "With --run"
+    title: ClassVar[str] = "Account and network"
 
-    dry_run: DryRun = False
-    wait: Wait = True
     service_account: ServiceAccount = None
     network: Network = None

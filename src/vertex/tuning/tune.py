@@ -56,7 +56,7 @@ def tune(request: Request, search: Search, options: JobOptions, where: Settings,
     )
     about = {"name": job.display_name, "trials": job.max_trial_count, "parallel": job.parallel_trial_count}
     about |= summary(work, options, where)
-    send_or_show(job, "hyperparameterTuningJobs", where, sending, **about)
+    send_or_show(job, where, sending, **about)
 
 
 @grouped

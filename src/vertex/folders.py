@@ -47,3 +47,8 @@ def root_uri(folders: Folders) -> str:
     if re.search(r"[?#]|/\.{1,2}(/|$)", root):
         raise InputError(f"expected --root without ?, #, . and .. in the folder's names; got {root!r}")
     return storage.join(root)
+
+
+def scratch(root: str, name: str) -> str:
+    """A folder of the root's bucket whose files the bucket's lifecycle deletes: tmp/ at its top."""
+    return f"gs://{root.removeprefix('gs://').partition('/')[0]}/tmp/{name}"  # noqa: S108 - no folder of this machine

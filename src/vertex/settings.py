@@ -148,11 +148,6 @@ def registry(images: str | None) -> str:
     return _checked(images, "images", IMAGES_EXAMPLE, r"[a-z0-9][a-z0-9.:/_-]*[a-z0-9]")
 
 
-def scratch(root: str, name: str) -> str:
-    """A folder of the root's bucket whose files the bucket's lifecycle deletes: tmp/ at its top."""
-    return f"gs://{root.removeprefix('gs://').partition('/')[0]}/tmp/{name}"  # noqa: S108 - no folder of this machine
-
-
 def _checked(value: str | None, name: str, example: str, form: str) -> str:
     if not value:
         raise InputError(

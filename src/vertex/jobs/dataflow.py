@@ -13,14 +13,14 @@ from typing import Annotated, ClassVar, Final
 import typer
 
 from contracts.errors import InputError
-from vertex.folders import Folders, root_uri
+from vertex.folders import Folders, root_uri, scratch
 from vertex.jobs.docker import run_docker
 from vertex.jobs.job import APP, display_name, label
 from vertex.jobs.job_options import JobOptions
 from vertex.jobs.sending import Sending
 from vertex.jobs.submit import send_task
 from vertex.option_groups import grouped
-from vertex.settings import Network, Settings, Where, scratch
+from vertex.settings import Network, Settings, Where
 from vertex.stages import Request, Stage, Task, task
 
 EXAMPLES = """\b

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from vertex.folders import scratch
 from vertex.jobs.job import APP, label
-from vertex.settings import scratch
 
 if TYPE_CHECKING:
     from google.cloud.aiplatform_v1.types import PipelineJob

@@ -1,7 +1,7 @@
 """Resources of one kind, under the names that the service gives them."""
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, Generic, TypeVar
 
 from rehearsal.vertex_ai.bodies import document
@@ -69,7 +69,7 @@ class Collection(Generic[Item]):
         return [item for name, item in reversed(self.items.items()) if name.startswith(prefix)]
 
 
-def page(messages: list[Any], query: Mapping[str, str], field: str, kind: Callable[..., Any]) -> Any:
+def page(messages: list[Any], query: Mapping[str, str], field: str, kind: Any) -> Any:
     """Answer a listing: of `messages` those that the filter takes, a page at a time.
 
     Args:
@@ -78,7 +78,7 @@ def page(messages: list[Any], query: Mapping[str, str], field: str, kind: Callab
         field: where the answer holds them.
         kind: the answer's type.
     """
-    keep = matcher(query.get("filter", ""))
+    keep = matcher(query.get("filter", ""), _enums(kind, field))
     found = [message for message in messages if keep(document(message, proto_names=True))]
     size = int(query.get("pageSize") or DEFAULT_PAGE)
     token = query.get("pageToken") or "0"
@@ -87,3 +87,9 @@ def page(messages: list[Any], query: Mapping[str, str], field: str, kind: Callab
     first = int(token)
     last = first + (size or DEFAULT_PAGE)
     return kind(**{field: found[first:last]}, next_page_token=str(last) if last < len(found) else "")
+
+
+def _enums(kind: Any, field: str) -> dict[str, list[str]]:
+    """The values of those fields of a listing's messages that are enums, by the field's name."""
+    listed = kind.pb(kind()).DESCRIPTOR.fields_by_name[field].message_type
+    return {each.name: list(each.enum_type.values_by_name) for each in listed.fields if each.enum_type}

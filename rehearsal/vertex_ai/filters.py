@@ -5,10 +5,11 @@ refused.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from operator import eq, ge, gt, le, lt
+from types import MappingProxyType
 from typing import Any, Final
 
 from rehearsal.vertex_ai.errors import invalid
@@ -29,13 +30,17 @@ _TOKEN = re.compile(
 _STEP = re.compile(r"\"((?:\\.|[^\"\\])*)\"|([^.\"]+)")
 
 
-def matcher(text: str) -> Matcher:
+def matcher(text: str, enums: Mapping[str, Collection[str]] = MappingProxyType({})) -> Matcher:
     """Read a filter; an empty one takes everything.
+
+    Args:
+        text: as it is in the request.
+        enums: what fields may be compared with, by the field's name, where it is one of few.
 
     Raises:
         RefusedError: it can't be read.
     """
-    parser = _Parser(_tokens(text), text)
+    parser = _Parser(_tokens(text), text, enums)
     if not parser.tokens:
         return lambda _: True
     found = parser.either()
@@ -58,8 +63,8 @@ def _tokens(text: str) -> list[str]:
 class _Parser:
     """Recursive descent: OR binds weaker than AND, which may be left out between two comparisons."""
 
-    def __init__(self, tokens: list[str], text: str):
-        self.tokens, self.text = tokens, text
+    def __init__(self, tokens: list[str], text: str, enums: Mapping[str, Collection[str]]):
+        self.tokens, self.text, self.enums = tokens, text, enums
 
     def unreadable(self) -> Exception:
         rest = " ".join(self.tokens) or "the end"
@@ -106,6 +111,8 @@ class _Parser:
         if operator not in OPERATORS or RESERVED & {path, value}:
             raise self.unreadable()
         wanted = re.sub(r"\\(.)", r"\1", value[1:-1]) if value.startswith('"') else value
+        if wanted not in self.enums.get(path, [wanted]):
+            raise invalid(f"Invalid filter: {wanted!r} is no value of {path}")
         steps = [quoted or plain for quoted, plain in _STEP.findall(path)]
         return lambda entry: _compare(_find(entry, steps), operator, wanted)
 

@@ -40,13 +40,22 @@ def root_uri(folders: Folders) -> str:
         root = f"gs://{folders.bucket.removeprefix('gs://')}"
     if not root:
         raise InputError("no root: give --root gs://bucket/prefix, or set CHRYSALIS_BUCKET")
-    if not re.fullmatch(r"gs://[a-z0-9][a-z0-9._-]*(/.*)?", root):
+    return bucket_uri("--root", root)
+
+
+def bucket_uri(option: str, uri: str) -> str:
+    """Check a folder of a bucket, which is all that a job reaches.
+
+    Raises:
+        InputError: it is something else.
+    """
+    if not re.fullmatch(r"gs://[a-z0-9][a-z0-9._-]*(/.*)?", uri):
         raise InputError(
-            f"a job on Vertex AI reaches buckets only: expected --root gs://bucket/prefix, got {root!r}"
+            f"a job on Vertex AI reaches buckets only: expected {option} gs://bucket/prefix, got {uri!r}"
         )
-    if re.search(r"[?#]|/\.{1,2}(/|$)", root):
-        raise InputError(f"expected --root without ?, #, . and .. in the folder's names; got {root!r}")
-    return storage.join(root)
+    if re.search(r"[?#]|/\.{1,2}(/|$)", uri):
+        raise InputError(f"expected {option} without ?, #, . and .. in the folder's names; got {uri!r}")
+    return storage.join(uri)
 
 
 def scratch(root: str, name: str) -> str:

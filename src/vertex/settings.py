@@ -68,8 +68,8 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Where:
-    """The options that say where, as a group (`vertex.option_groups`)."""
+class Cloud:
+    """The project, and where the images are, as a group (`vertex.option_groups`)."""
 
     title: ClassVar[str] = "Google Cloud"
 
@@ -77,6 +77,14 @@ class Where:
     region: Region = None
     images: Images = None
     tag: Tag = "latest"
+
+
+@dataclass(frozen=True)
+class Where(Cloud):
+    """The options that say where jobs run, as a group."""
+
+    title: ClassVar[str] = Cloud.title
+
     api_endpoint: ApiEndpoint = None
 
     def settings(self) -> Settings:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from contracts import storage
 from contracts.errors import InputError
+from vertex.wire import is_text
 
 DEFAULT_MODEL = "vgg16"
 SOURCES = Path(__file__).parents[2]
@@ -194,7 +195,7 @@ def _check_form(flag: str, value: str | None, form: str, expected: str) -> None:
 
 def _check_extra(request: Request) -> None:
     for argument in request.extra:
-        if not argument.isascii() and re.search("[\ud800-\udfff]", argument):
+        if not is_text(argument):
             raise InputError("expected the options behind -- in UTF-8; got other bytes")
         flag = argument.split("=", 1)[0]
         if flag in ("--input", "--output"):

@@ -27,7 +27,7 @@ COMMANDS = {
     "cancel": ["cancel", JOB],
     "deploy": ["deploy", "--model", "chrysalis-digits@2"],
     "promote": ["promote"],
-    "submit": ["submit", "download", *RUN, "--again"],
+    "submit": ["submit", "download", *RUN],
     "pipeline": ["pipeline", *RUN, "--run"],
 }
 CREATES = ("submit", "pipeline")
@@ -98,19 +98,25 @@ def test_a_state_of_tomorrow_and_a_job_without_its_time_are_listed(service, caps
     assert oldest.split()[2:] == ["42", "1", "job-1"]
 
 
-def test_a_job_without_its_time_gives_no_way_to_other_folders(service, capsys):
-    rival = job("customJobs", 1, state=RUNNING, createTime="2026-11-22T00:00:00Z")
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_job_without_its_time_is_older_than_those_with_one(service, capsys, shared):
+    def filling(number, folder, **fields):
+        spec = {"baseOutputDirectory": {"outputUriPrefix": f"gs://bucket/{folder}"}}
+        return job("customJobs", number, jobSpec=spec, **fields)
+
+    rival = filling(1, "a", state=RUNNING)
     submitted = []
 
     def answer(method, path):
         if method == "POST":
-            submitted.append(path)
-            return 200, json.dumps(job("customJobs", 2)).encode()
+            submitted.append(path.rpartition("/")[2])
+            own = filling(2, "a" if shared else "b", createTime="2026-11-22T00:00:00Z")
+            return 200, json.dumps(own).encode()
         return document(rival) if submitted and path.endswith("/customJobs") else (200, b"{}")
 
     service(answer)
-    assert run("submit", "download", *RUN, "--no-wait") == 0, capsys.readouterr().err
-    assert submitted == [f"/v1/{PARENT}/customJobs"]
+    assert run("submit", "download", *RUN, "--no-wait") == (2 if shared else 0), capsys.readouterr().err
+    assert submitted == ["customJobs", *(["2:cancel"] if shared else [])]
 
 
 DONE = {"id": "1", "state": SUCCEEDED, "finalMeasurement": {"metrics": [{"metricId": "score", "value": 1}]}}

@@ -5,7 +5,7 @@ import pytest
 from contracts.console import exit_code
 from vertex.__main__ import app
 
-ROOT = ["--root", "gs://bucket/run", "--dry-run"]
+ROOT = ["--root", "gs://bucket/run"]
 TUNE = ["tune", "--space", "searches/from_scratch.yaml", "--model", "cnn", *ROOT]
 DEPLOY = ["deploy", "--model", "chrysalis-digits@2"]
 
@@ -15,6 +15,7 @@ DEPLOY = ["deploy", "--model", "chrysalis-digits@2"]
     [
         (["submit", "train", *ROOT], "--workers"),
         (["submit", "train", *ROOT], "--boot-disk-gb"),
+        (["dataflow", *ROOT], "--max-workers"),
         (TUNE, "--trials"),
         (TUNE, "--parallel"),
         (["list"], "--days"),

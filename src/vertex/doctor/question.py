@@ -8,25 +8,13 @@ import typer
 from contracts import storage
 from vertex.folders import Folders
 from vertex.machines import DEFAULT_ACCELERATOR, MACHINE_TYPES
-from vertex.settings import Images, Project, Region, ServiceAccount, Tag, WandbSecret
+from vertex.settings import Cloud, ServiceAccount, WandbSecret
 from vertex.stages import DEFAULT_MODEL
 
 DEFAULT_BATCH_SIZE: Final = 64
 """The trainer's own."""
 
 LOCAL_ROOT: Final = "data"
-
-
-@dataclass(frozen=True)
-class Cloud:
-    """The project, and where the images are."""
-
-    title: ClassVar[str] = "Google Cloud"
-
-    project: Project = None
-    region: Region = None
-    images: Images = None
-    tag: Tag = "latest"
 
 
 @dataclass(frozen=True)

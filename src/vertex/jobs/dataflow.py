@@ -17,7 +17,7 @@ from vertex.folders import Folders, root_uri, scratch
 from vertex.jobs.docker import run_docker
 from vertex.jobs.job import APP, display_name, label
 from vertex.jobs.job_options import JobOptions
-from vertex.jobs.sending import Sending
+from vertex.jobs.submission import Sending
 from vertex.jobs.submit import send_task
 from vertex.option_groups import grouped
 from vertex.settings import Network, Settings, Where
@@ -143,6 +143,8 @@ def dataflow_cli(
     if (launcher or _usual_launcher()) is Launcher.VERTEX:
         options = JobOptions(machine_type=LAUNCHER_MACHINE, service_account=workers.launcher_account)
         send_task(work, options, settings, sending)
+    elif not sending.wait or sending.again:
+        raise InputError("--no-wait and --again are of a job: give --launcher vertex, too")
     else:
         run_docker(work, settings.image(IMAGE), dry_run=sending.dry_run)
 

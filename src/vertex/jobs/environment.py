@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from contracts.errors import InputError
 from vertex.jobs.job_options import Variables
+from vertex.wire import is_text
 
 WANDB_KEY = "WANDB_API_KEY"
 
@@ -61,16 +62,11 @@ def pairs(option: str, given: Iterable[str] | None) -> dict[str, str]:
         name, equals, value = text.partition("=")
         if not equals or not re.fullmatch(r"[A-Za-z_][\w-]*", name, re.ASCII) or not is_text(value):
             # Not the text itself: it may be a secret that was pasted.
-            raise InputError(f"expected {option} NAME=value; in UTF-8; got something else")
+            raise InputError(f"expected {option} NAME=value, in UTF-8; got something else")
         if name in found:
             raise InputError(f"{option} {name} is given twice")
         found[name] = value
     return found
-
-
-def is_text(argument: str) -> bool:
-    """Whether an argument was UTF-8: Python keeps other bytes as surrogates, which no request can hold."""
-    return not re.search("[\ud800-\udfff]", argument)
 
 
 def secret_version(text: str, project: str) -> str:

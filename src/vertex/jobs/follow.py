@@ -13,13 +13,13 @@ from contracts.errors import StageError
 from vertex.jobs import service
 from vertex.jobs.logs import Logs
 from vertex.jobs.service import JobService
+from vertex.jobs.steps import Steps, complaints
 from vertex.option_groups import grouped
-from vertex.pipelines.pipeline_progress import Steps, complaints
 from vertex.settings import Service
 from vertex.tuning.trials import Trials, show_best
 
 if TYPE_CHECKING:
-    from vertex.jobs.service import Job
+    from vertex.jobs.kinds import Job
 
 EXAMPLES = """\b
 Examples:

@@ -5,8 +5,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from contracts.errors import InputError
+from vertex.folders import bucket_uri
 from vertex.jobs.environment import environment, pairs, refuse_secrets
-from vertex.jobs.job_options import JobOptions
+from vertex.jobs.job_options import Account, JobOptions
 from vertex.jobs.scheduling import scheduling
 from vertex.machines import Machine, machine
 from vertex.settings import Settings
@@ -52,12 +53,16 @@ def job_spec(task: Task, options: JobOptions, settings: Settings) -> "types.Cust
     from google.cloud.aiplatform_v1 import types
 
     computer = machine(task.gpu, options.accelerator, options.machine_type)
-    output = task.output if options.base_output is None else _base_output(options.base_output)
+    output = task.output
+    if options.base_output is not None:
+        output = bucket_uri("--base-output", options.base_output)
+    if options.reserved_ip_range and not options.network:
+        raise InputError("--reserved-ip-range is of a network: give --network, too")
     return types.CustomJobSpec(
         worker_pool_specs=_pools(task, computer, options, settings),
         scheduling=scheduling(options, computer, task.workers),
         service_account=options.service_account or None,
-        network=_network(options),
+        network=checked_network(options),
         reserved_ip_ranges=options.reserved_ip_range or [],
         enable_web_access=options.enable_web_access,
         tensorboard=_tensorboard(options, settings) if task.stage is Stage.TRAIN else None,
@@ -131,21 +136,18 @@ def _disk(options: JobOptions) -> "types.DiskSpec | None":
     return types.DiskSpec(boot_disk_type=options.boot_disk_type, boot_disk_size_gb=options.boot_disk_gb)
 
 
-def _base_output(uri: str) -> str:
-    if not re.fullmatch(r"gs://[a-z0-9][a-z0-9._-]*(/.*)?", uri):
-        raise InputError(f"expected --base-output gs://bucket/prefix; got {uri!r}")
-    return uri.rstrip("/")
+def checked_network(account: Account) -> str | None:
+    """The network that a job is peered with.
 
-
-def _network(options: JobOptions) -> str | None:
-    name = options.network or None
+    Raises:
+        InputError: it isn't named as the service wants it.
+    """
+    name = account.network or None
     if name and not re.fullmatch(r"projects/\d+/global/networks/[a-z0-9-]+", name):
         raise InputError(
             "expected --network projects/NUMBER/global/networks/NAME, with the project's number "
             f"(gcloud projects describe tells it); got {name!r}"
         )
-    if options.reserved_ip_range and not name:
-        raise InputError("--reserved-ip-range is of a network: give --network, too")
     return name
 
 

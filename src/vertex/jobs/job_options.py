@@ -69,13 +69,21 @@ class Variables:
 
 
 @dataclass(frozen=True)
-class Access:
-    """As whom a job runs, and what it reaches; None where an option isn't given."""
+class Account:
+    """As whom a job or a pipeline's steps run, and in which network; None where an option isn't given."""
 
     title: ClassVar[str] = "Account and network"
 
     service_account: ServiceAccount = None
     network: Network = None
+
+
+@dataclass(frozen=True)
+class Access(Account):
+    """What else a job reaches, and is reached by."""
+
+    title: ClassVar[str] = Account.title
+
     reserved_ip_range: Annotated[
         Texts,
         typer.Option(metavar="NAME", help="A range of the network that the job may use; can be repeated."),

@@ -13,7 +13,7 @@ from vertex.option_groups import grouped
 from vertex.settings import Service
 
 if TYPE_CHECKING:
-    from vertex.jobs.service import Job
+    from vertex.jobs.kinds import Job
 
 LIST_EXAMPLES = """\b
 Examples:
@@ -34,7 +34,7 @@ def list_cli(
     days: Annotated[int, typer.Option(min=1, max=3650, help="Only those of the last days.")] = 30,
     where: Service = Service(),  # noqa: B008 - frozen
 ) -> None:
-    """List our jobs, the newest first: when, state, number and display name."""
+    """List our jobs, the newest first: when, state, number (a pipeline's run has none) and display name."""
     vertex_ai = JobService(where.settings())
     since = datetime.now(UTC) - timedelta(days=days)
     jobs = list(vertex_ai.active() if active else vertex_ai.ours(since))

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from contracts.console import log
 from vertex.client import credentials
+from vertex.jobs.kinds import PIPELINES
 from vertex.jobs.service import created
 from vertex.settings import Settings
 
 if TYPE_CHECKING:
     from google.cloud.logging import Client
 
-    from vertex.jobs.service import Job
+    from vertex.jobs.kinds import Job
 
 READ_SECONDS: Final = 5.0
 """How often the log is read: a project may do so 60 times a minute."""
@@ -56,7 +57,7 @@ class Logs:
         self._seen: set[str] = set()
         self._next = 0.0
         self._warned = False
-        self._stopped = collection == "pipelineJobs"  # its steps are jobs with logs of their own
+        self._stopped = collection == PIPELINES  # its steps are jobs with logs of their own
         self._client: Client | None = None
 
     def show_new(self) -> None:

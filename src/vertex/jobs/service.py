@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 from contracts.console import log
 from contracts.errors import InputError, StageError
@@ -20,49 +19,24 @@ from vertex.client import (
     patience,
 )
 from vertex.jobs.job import APP
+from vertex.jobs.kinds import KINDS, PIPELINES, Kind, chosen_name, collection, kind_of
 from vertex.settings import Settings
 
 if TYPE_CHECKING:
-    from google.cloud.aiplatform_v1.types import CustomJob, HyperparameterTuningJob, PipelineJob
-
-    Job: TypeAlias = CustomJob | HyperparameterTuningJob | PipelineJob
+    from vertex.jobs.kinds import Job
 
 
-@dataclass(frozen=True)
-class _Kind:
-    """How the service speaks of one kind of job."""
-
-    message: str
-    verbs: str
-    """What the client's verbs are about."""
-    client: str
-    states: str
-    """How the names of its states begin."""
-    page: str
-    """Where in the console its page is."""
-
-
-PIPELINES: Final = "pipelineJobs"
-
-KINDS: Final = {
-    "customJobs": _Kind("CustomJob", "custom_job", "JobServiceClient", "JOB_STATE_", "training"),
-    "hyperparameterTuningJobs": _Kind(
-        "HyperparameterTuningJob", "hyperparameter_tuning_job", "JobServiceClient", "JOB_STATE_", "training"
-    ),
-    PIPELINES: _Kind(
-        "PipelineJob", "pipeline_job", "PipelineServiceClient", "PIPELINE_STATE_", "pipelines/runs"
-    ),
-}
-"""By the collection in a job's name."""
-
-ENDED: Final = ("SUCCEEDED", "PARTIALLY_SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED")
-
-_OURS: Final = " AND ".join(f"labels.{key}={value}" for key, value in APP.items())
+_OURS: Final = " AND ".join(f'labels.{key}="{value}"' for key, value in APP.items())
 _NAME: Final = rf"projects/[\w.:-]+/locations/[\w-]+/({'|'.join(KINDS)})/[\w-]+"
 
 
 class JobService:
-    """The jobs of one project in one region."""
+    """The jobs of one project in one region.
+
+    Raises, of every method:
+        InputError: the service refuses.
+        StageError: it can't be reached, or its answer can't be read.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -70,14 +44,13 @@ class JobService:
 
     def create(self, job: "Job") -> "Job":
         """Submit a job. Not retried: a second try could start a second job."""
-        (kind,) = (kind for kind in KINDS.values() if kind.message == type(job).__name__)
-        # A pipeline's run is called what we say, the others get a number.
-        own_name = {"pipeline_job_id": job.display_name} if kind.verbs == "pipeline_job" else {}
+        kind = kind_of(job)
+        arguments = {"parent": self.settings.parent, kind.verbs: job}
+        if name := chosen_name(job):
+            arguments[f"{kind.verbs}_id"] = name
         try:
             with explained(f"submitting to {self.settings.api_endpoint}"):
-                created: Job = self._call(
-                    kind, "create_{}", parent=self.settings.parent, **{kind.verbs: job}, **own_name
-                )
+                created: Job = self._call(kind, "create_{}", **arguments)
                 return named(created)
         except StageError as error:
             raise StageError(f"{error}; `make jobs` says whether {job.display_name} is there") from error
@@ -106,7 +79,7 @@ class JobService:
             self._call(_kind(name), "cancel_{}", name=name)
 
     def looks(self, name: str) -> "Iterator[Job]":
-        """Look at a job time and again until it has ended: at shrinking intervals while nothing changes."""
+        """Look at a job until it has ended: at growing intervals while nothing changes."""
         pauses, seen = Pauses(), ""
         while True:
             job = self.get(name)
@@ -144,21 +117,23 @@ class JobService:
 
     def active(self, *, patient: bool = True) -> "Iterator[Job]":
         """List those of our jobs that haven't ended."""
-        unended = [f'state!="{{states}}{name}"' for name in ENDED]
-        for job in self._listed(" AND ".join([_OURS, *unended]), patient=patient):
+        for job in self._listed(_OURS, active=True, patient=patient):
             if not ended(job):
                 yield job
 
-    def studies(self, job: "Job") -> "Iterator[Job]":
+    def of_same_study(self, job: "Job") -> "Iterator[Job]":
         """List the jobs, ended ones too, of the same study as this one; none where it has no study."""
         if "study" in job.labels:
-            yield from self._listed(f"{_OURS} AND labels.study={job.labels['study']}")
+            study = job.labels["study"]
+            yield from self._listed(f'{_OURS} AND labels.study="{study}"')
 
     def _numbered(self, number: str) -> "Job | None":
         from google.api_core import exceptions
 
-        for collection, kind in KINDS.items():
-            name = f"{self.settings.parent}/{collection}/{number}"
+        for plural, kind in KINDS.items():
+            if plural == PIPELINES:  # they have no numbers
+                continue
+            name = f"{self.settings.parent}/{plural}/{number}"
             with explained(f"looking for job {number}"):
                 try:
                     job: Job = named(self._call(kind, "get_{}", name=name, retry=briefly()))
@@ -167,15 +142,16 @@ class JobService:
             return job
         return None
 
-    def _listed(self, only: str, *, patient: bool = True) -> "Iterator[Job]":
-        """List the jobs that a filter lets through; {states} in it is how a kind's states begin."""
+    def _listed(self, only: str, *, active: bool = False, patient: bool = True) -> "Iterator[Job]":
+        """List the jobs of all kinds that a filter lets through; with `active`, those that haven't ended."""
         for kind in KINDS.values():
+            unended = [f'state!="{kind.states}{name}"' for name in kind.ended if active]
+            request = {"parent": self.settings.parent, "filter": " AND ".join([only, *unended])}
+            retry = briefly() if patient else None
             with explained("listing jobs"):
-                request = {"parent": self.settings.parent, "filter": only.replace("{states}", kind.states)}
-                retry = briefly() if patient else None
                 yield from map(named, self._call(kind, "list_{}s", request=request, retry=retry))
 
-    def _call(self, kind: _Kind, verb: str, **arguments: Any) -> Any:
+    def _call(self, kind: Kind, verb: str, **arguments: Any) -> Any:
         from google.cloud import aiplatform_v1
 
         if kind.client not in self._clients:
@@ -191,7 +167,7 @@ def state(job: "Job") -> str:
 
 def ended(job: "Job") -> bool:
     """Whether nothing more will happen to it."""
-    return state(job) in ENDED
+    return state(job) in kind_of(job).ended
 
 
 def number(job: "Job") -> str:
@@ -213,13 +189,9 @@ def console_link(job: "Job") -> str:
 
 def path(settings: Settings, job: "Job") -> str:
     """Where `JobService.create` posts a job."""
-    own_name = f"?pipelineJobId={job.display_name}" if _collection(job) == PIPELINES else ""
-    return f"{settings.parent}/{_collection(job)}{own_name}"
+    name = chosen_name(job)
+    return f"{settings.parent}/{collection(job)}{f'?pipelineJobId={name}' if name else ''}"
 
 
-def _collection(job: "Job") -> str:
-    return next(name for name, kind in KINDS.items() if kind.message == type(job).__name__)
-
-
-def _kind(name: str) -> _Kind:
+def _kind(name: str) -> Kind:
     return KINDS[name.split("/")[4]]

@@ -1,6 +1,9 @@
 """Sending a job: never beside one that fills the same folder."""
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+import typer
 
 from contracts.console import Terminated, log
 from contracts.errors import InputError, StageError
@@ -9,30 +12,49 @@ from vertex.jobs.follow import ended_by, follow
 from vertex.jobs.service import JobService
 from vertex.settings import Settings
 from vertex.stages import outputs
+from vertex.wire import request_json, show_request
 
 if TYPE_CHECKING:
-    from vertex.jobs.service import Job
+    from vertex.jobs.kinds import Job
 
 
-def send(job: "Job", settings: Settings, *, again: bool, wait: bool, **about: Any) -> "Job":
-    """Submit a job, and follow it to its end unless told not to `wait`.
+@dataclass(frozen=True)
+class Sending:
+    """The options, as a group (`vertex.option_groups`)."""
+
+    title: ClassVar[str] = "Submission"
+
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Print what would be sent or run, and do neither; a request's enums are numbers.",
+        ),
+    ] = False
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the job until it ends.")] = True
+    again: Annotated[
+        bool, typer.Option("--again", help="Submit though a job that fills the same folder is active.")
+    ] = False
+
+
+def send(job: "Job", settings: Settings, sending: Sending, **about: Any) -> None:
+    """Submit a job and follow it to its end, unless told otherwise.
 
     Args:
         job: a custom job, a tuning job or a pipeline's run.
         settings: of the service.
-        again: though an active one fills the same folder.
-        wait: for its end.
+        sending: with `dry_run` the request's body is printed instead.
         about: what to tell of it.
-
-    Returns:
-        The job as it was seen last.
 
     Raises:
         InputError: one that fills the same folder is active, or the service refuses.
         StageError: the service can't be reached, or the job ended otherwise than well.
     """
+    if sending.dry_run:
+        show_request(settings, service.path(settings, job), request_json(job), **about)
+        return
     vertex_ai = JobService(settings)
-    if not again:
+    if not sending.again:
         _check_alone(vertex_ai, job)
     try:
         job = vertex_ai.create(job)
@@ -42,13 +64,13 @@ def send(job: "Job", settings: Settings, *, again: bool, wait: bool, **about: An
             name=job.display_name,
         )
         raise ended_by(stop) from stop
-    if not again:
+    if not sending.again:
         _give_way(vertex_ai, job)
     log("submitted", **about, console=service.console_link(job))
-    if not wait:
+    if sending.wait:
+        follow(vertex_ai, job)
+    else:
         log("not waiting", follow=f"make follow JOB={job.name}")
-        return job
-    return follow(vertex_ai, job)
 
 
 def folders(job: "Job") -> set[str]:
@@ -63,7 +85,8 @@ def folders(job: "Job") -> set[str]:
     spec = job.job_spec if hasattr(job, "job_spec") else job.trial_job_spec
     arguments = list(spec.worker_pool_specs[0].container_spec.args) if spec.worker_pool_specs else []
     given = arguments[arguments.index("--output") + 1 :] if "--output" in arguments else []
-    return {str(given[0] if given else spec.base_output_directory.output_uri_prefix).rstrip("/")}
+    folder = str(given[0] if given else spec.base_output_directory.output_uri_prefix).rstrip("/")
+    return {folder} if folder else set()
 
 
 def _check_alone(vertex_ai: JobService, job: "Job") -> None:
@@ -75,7 +98,7 @@ def _check_alone(vertex_ai: JobService, job: "Job") -> None:
                 f"JOB={rival.name}; or give --again to submit all the same"
             )
     # A training goes on with what it finds in its folder; a new study's trials have other values there.
-    for earlier in vertex_ai.studies(job):
+    for earlier in vertex_ai.of_same_study(job):
         if shared := folders(earlier) & folders(job):
             raise InputError(
                 f"{min(shared)} has the trials of {earlier.display_name}, in the way of new "

@@ -9,7 +9,7 @@ import typer
 from vertex.folders import Folders, root_uri
 from vertex.jobs.job import custom_job
 from vertex.jobs.job_options import JobOptions
-from vertex.jobs.sending import Sending, send_or_show
+from vertex.jobs.submission import Sending, send
 from vertex.jobs.training import Training
 from vertex.machines import machine
 from vertex.option_groups import grouped
@@ -36,15 +36,10 @@ Source = Annotated[
 RunId = Annotated[str | None, typer.Option(help="train: the run's name.  [default: --model]")]
 
 
-def submit(request: Request, options: JobOptions, where: Settings, sending: Sending) -> None:
-    """Send `request` as a custom job and follow it, or show it."""
-    send_task(task(request), options, where, sending)
-
-
 def send_task(work: Task, options: JobOptions, where: Settings, sending: Sending) -> None:
-    """Do the same with a task that is composed already."""
+    """Send a task as a custom job and follow it, or show it."""
     job = custom_job(work, options, where, now=datetime.now(UTC))
-    send_or_show(job, where, sending, name=job.display_name, **summary(work, options, where))
+    send(job, where, sending, name=job.display_name, **summary(work, options, where))
 
 
 def summary(work: Task, options: JobOptions, where: Settings) -> dict[str, str | int]:
@@ -95,4 +90,4 @@ def submit_cli(
         workers=training.workers,
         extra=tuple(extra or ()),
     )
-    submit(request, options, settings, sending)
+    send_task(task(request), options, settings, sending)

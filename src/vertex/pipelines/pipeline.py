@@ -8,14 +8,15 @@ import typer
 
 from contracts import storage
 from contracts.console import log
+from contracts.errors import InputError
 from vertex.folders import Folders, root_uri
 from vertex.jobs.environment import environment
-from vertex.jobs.job_options import Variables
-from vertex.jobs.sending import Sending, send_or_show
+from vertex.jobs.job_options import Account, Variables
+from vertex.jobs.submission import Sending, send
 from vertex.machines import gpu_count, machine
 from vertex.option_groups import grouped
 from vertex.pipelines.pipeline_job import pipeline_job
-from vertex.pipelines.pipeline_options import RunOptions, StepOptions, TrainMachine
+from vertex.pipelines.pipeline_options import StepOptions, TrainMachine
 from vertex.pipelines.pipeline_steps import Chain, parameters
 from vertex.pipelines.pipeline_yaml import Shape, compiled
 from vertex.settings import Where
@@ -57,15 +58,17 @@ def pipeline_cli(
     train: TrainMachine,
     variables: Variables,
     sending: Sending,
-    run_options: RunOptions,
+    account: Account,
     where: Where,
 ) -> None:
     """Compile download → process → records → train → gate to a pipeline, and run it if wanted.
 
     The steps' images, commands and folders are those of `submit`; the environment is train's. Parameters:
     root, dataset, source, run_id and train's options. The cache compares images by tag: give --tag, as `push`
-    names it, rather than latest.
+    names it, rather than latest. A run is a job like others: `list`, `follow` and `cancel` know it.
     """
+    if sending != Sending() and not run_it:
+        raise InputError("--dry-run, --no-wait and --again are of a run: give --run, too")
     settings = where.settings()
     chain = composed(folders, steps, train, extra or ())
     shape = Shape(
@@ -76,14 +79,8 @@ def pipeline_cli(
         storage.write_bytes(output, text.encode())
         log("compiled", pipeline=output)
     if run_it:
-        job = pipeline_job(
-            text,
-            parameters(chain),
-            datetime.now(UTC),
-            service_account=run_options.service_account,
-            network=run_options.network,
-        )
-        send_or_show(job, settings, sending, name=job.display_name)
+        job = pipeline_job(text, parameters(chain), datetime.now(UTC), account)
+        send(job, settings, sending, name=job.display_name)
     elif not output:
         typer.echo(text, nl=False)
 

@@ -9,7 +9,6 @@ import typer
 from contracts.errors import InputError
 from vertex.jobs.job_options import Accelerator
 from vertex.jobs.submit import RunId, Source
-from vertex.settings import Network, ServiceAccount
 from vertex.stages import DEFAULT_MODEL
 
 
@@ -49,13 +48,3 @@ class TrainMachine:
 
     gpu: Annotated[str, typer.Option(help="train: GPUs in its machine; 0 is a CPU.", metavar="INTEGER")] = "1"
     accelerator: Accelerator = None
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """Of a run on Vertex AI; None where the option wasn't given."""
-
-    title: ClassVar[str] = "Account and network"
-
-    service_account: ServiceAccount = None
-    network: Network = None

@@ -5,6 +5,7 @@ the bucket and not in kfp's artifacts, so that a step waits for the one before.
 """
 
 import inspect
+import json
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -56,6 +57,7 @@ def compiled(chain: Chain, shape: Shape, settings: Settings) -> str:
     Raises:
         InputError: an option can't be used, or a secret stands in it.
     """
+    import yaml
     from kfp import compiler, dsl
 
     planned = steps(chain)
@@ -79,7 +81,7 @@ def compiled(chain: Chain, shape: Shape, settings: Settings) -> str:
         file = Path(folder) / "pipeline.yaml"
         compiler.Compiler().compile(pipeline, str(file))
         text = file.read_text(encoding="utf-8")
-    refuse_secrets(text)
+    refuse_secrets(json.dumps(yaml.safe_load(text), ensure_ascii=False))  # YAML folds long texts
     return text
 
 

@@ -10,7 +10,7 @@ from vertex.client import enum_name
 if TYPE_CHECKING:
     from google.cloud.aiplatform_v1.types import HyperparameterTuningJob, Trial
 
-    from vertex.jobs.service import Job
+    from vertex.jobs.kinds import Job
 
 
 class Trials:

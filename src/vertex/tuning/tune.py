@@ -9,7 +9,7 @@ import typer
 from contracts.search_space import SearchSpace
 from vertex.folders import Folders, root_uri
 from vertex.jobs.job_options import JobOptions
-from vertex.jobs.sending import Sending, send_or_show
+from vertex.jobs.submission import Sending, send
 from vertex.jobs.submit import summary
 from vertex.jobs.training import Training
 from vertex.option_groups import grouped
@@ -56,7 +56,7 @@ def tune(request: Request, search: Search, options: JobOptions, where: Settings,
     )
     about = {"name": job.display_name, "trials": job.max_trial_count, "parallel": job.parallel_trial_count}
     about |= summary(work, options, where)
-    send_or_show(job, where, sending, **about)
+    send(job, where, sending, **about)
 
 
 @grouped

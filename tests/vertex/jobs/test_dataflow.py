@@ -187,7 +187,14 @@ def test_without_docker_a_custom_job_starts_it(dataflow):
     assert worker in pool["containerSpec"]["args"]
 
 
-def test_what_is_composed_cannot_be_given(dataflow):
-    done = dataflow("--", "--region=us-east1")
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["--", "--region=us-east1"], "--region is composed of the settings: leave it out"),
+        (["--launcher", "docker", "--no-wait"], "--no-wait and --again are of a job: give --launcher vertex"),
+    ],
+)
+def test_what_is_composed_or_of_a_job_cannot_be_given(dataflow, given, message):
+    done = dataflow(*given)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert "--region is composed of the settings: leave it out" in done.stderr
+    assert message in done.stderr

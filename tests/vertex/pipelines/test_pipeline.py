@@ -132,6 +132,9 @@ def test_it_compiles_to_the_same_text_and_kfp_reads_it(tmp_path):
     assert {"root", "dataset", "source", "run_id"} <= loaded.component_spec.inputs.keys()
 
 
+PASSPHRASE = "correct horse battery staple " * 10  # longer than a line of YAML
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -141,9 +144,14 @@ def test_it_compiles_to_the_same_text_and_kfp_reads_it(tmp_path):
         (["--gpu", "8", "--accelerator", "NVIDIA_TESLA_A100"], "a2-highgpu-8g 96 and 680: give a smaller"),
         (["--dataset", "nosuch"], "nosuch isn't in the catalogue, data/sources (digits"),
         (["--gpu", "3"], "a machine holds 1, 2, 4 of NVIDIA_TESLA_T4; got --gpu 3"),
+        (["--run", "--network", "default"], "expected --network projects/NUMBER/global/networks/NAME"),
+        (["--no-wait"], "--dry-run, --no-wait and --again are of a run: give --run, too"),
+        (["--env", f"NOTE={PASSPHRASE}"], "the value of MY_PASSWORD stands in the request"),
+        (["--run", "--", "--name", PASSPHRASE], "the value of MY_PASSWORD stands in the request"),
     ],
 )
-def test_what_cannot_be_is_told(arguments, message):
+def test_what_cannot_be_is_told(monkeypatch, arguments, message):
+    monkeypatch.setenv("MY_PASSWORD", PASSPHRASE)
     done = CliRunner().invoke(app, ["pipeline", "--root", ROOT, *arguments])
     assert message in str(done.exception)
 
@@ -217,8 +225,9 @@ def service(loopback, monkeypatch):
 
 def test_a_run_that_failed_says_which_step_and_why(service):
     details = [
+        {"taskName": "run", "state": "FAILED", "error": {"message": "The DAG failed"}},  # itself
         {"taskName": "records", "state": "SUCCEEDED"},
-        {"taskName": "train", "state": "FAILED", "error": {"message": "it exited with status 2"}},
+        {"taskName": "train", "state": "FAILED", "error": {"message": "it exited with status 2."}},
     ]
     service(
         state="PIPELINE_STATE_FAILED",

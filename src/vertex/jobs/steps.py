@@ -1,4 +1,4 @@
-"""The steps of a pipeline's run, as they come, and why those that failed did."""
+"""What is told of the steps of a pipeline's run while it is followed, and why those that failed did."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
@@ -9,7 +9,7 @@ from vertex.client import enum_name
 if TYPE_CHECKING:
     from google.cloud.aiplatform_v1.types import PipelineTaskDetail
 
-    from vertex.jobs.service import Job
+    from vertex.jobs.kinds import Job
 
 _UNTOLD: Final = ("STATE_UNSPECIFIED", "NOT_TRIGGERED", "PENDING")
 
@@ -32,10 +32,13 @@ class Steps:
 
 def complaints(job: "Job") -> list[str]:
     """Why steps failed, as the service says it; [] of a job without steps."""
-    return [f"{step.task_name}: {step.error.message}" for step in _steps(job) if step.error.message]
+    return [
+        f"{step.task_name}: {step.error.message.rstrip('.')}" for step in _steps(job) if step.error.message
+    ]
 
 
 def _steps(job: "Job") -> "Iterator[PipelineTaskDetail]":
-    """The steps that a person gave a name; the run itself is among the service's."""
+    """The steps; the run itself may be among the tasks, by its own name."""
     if hasattr(job, "job_detail"):
-        yield from (step for step in job.job_detail.task_details if step.task_name)
+        own = ("", job.display_name, job.name.rpartition("/")[2])
+        yield from (step for step in job.job_detail.task_details if step.task_name not in own)

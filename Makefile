@@ -16,7 +16,7 @@
 #   FLOORS       what the gate asks for, as --min-accuracy 0.9 --max-ece 0.05     [better than one class for all]
 #   VERTEX_ARGS  further options of the submission, such as --dry-run or --spot
 #   TARGET       where deploy puts a bundle: vertex, cloudrun, appengine, function or lambda
-#   DRY_RUN      1: deploy, promote, rollback and undeploy only print what they would send or run
+#   DRY_RUN      1: what goes to the cloud is only printed: jobs, studies, images, deployments
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -83,6 +83,8 @@ endif
 ifeq ($(wildcard src/models/$(MODEL)/train_multi_gpu.py),)
 $(error MODEL is "$(MODEL)"; it is one of $(patsubst src/models/%/,%,$(dir $(wildcard src/models/*/train_multi_gpu.py))))
 endif
+# A second word would be taken for a further argument.
+$(foreach name,RUN_ID STUDY,$(if $(filter 1,$(words $($(name)))),,$(error $(name) is "$($(name))"; expected a plain name, such as cnn-a)))
 ifneq ($(filter evaluate,$(MAKECMDGOALS)),)
 ifneq ($(RUN),local)
 $(error evaluate runs on the host: leave RUN out)
@@ -94,8 +96,18 @@ $(error RUN is "$(RUN)"; tune and predict run with local or vertex)
 endif
 endif
 
-
 STAGES := download process records train gate
+# DRY_RUN is --dry-run, for each command that has it; what has none isn't run as if it were one.
+DRY := $(if $(filter-out 0,$(DRY_RUN)),--dry-run)
+ifneq ($(DRY),)
+WET := cancel demo evaluate serve $(if $(filter local docker,$(RUN)),$(STAGES) pipeline tune) $(if $(filter docker,$(or $(TARGET),$(RUN))),deploy)
+ifneq ($(filter $(WET),$(MAKECMDGOALS)),)
+$(error DRY_RUN is "$(DRY_RUN)"; $(filter $(WET),$(MAKECMDGOALS))$(if $(filter cancel,$(MAKECMDGOALS)),, with RUN=$(RUN)) has no dry run: make -n $(filter $(WET),$(MAKECMDGOALS)) prints the commands)
+endif
+# A pipeline that isn't run sends nothing anyway.
+pipeline-yaml: override VERTEX_ARGS := $(VERTEX_ARGS) $(if $(filter --run,$(VERTEX_ARGS)),$(DRY))
+override VERTEX_ARGS += $(DRY)
+endif
 # What a stage is given beyond its folders: of a whole pipeline's ARGS, only the training's.
 extra = $(if $(filter gate,$1),$(FLOORS) )$(if $(filter pipeline demo,$(MAKECMDGOALS)),$(if $(filter train,$1),$(ARGS)),$(ARGS))
 # Those of the variables $1 that the command line gives, as it gave them: for commands that are told.
@@ -150,22 +162,25 @@ deploy-docker: %-docker:
 ifneq ($(and $(filter vertex,$(RUN)),$(filter --no-wait,$(VERTEX_ARGS)),$(filter pipeline,$(MAKECMDGOALS))),)
 $(error --no-wait would send all stages at once, each before its data is there: make pipeline-yaml VERTEX_ARGS="--run --no-wait" hands Vertex AI the chain)
 endif
+ifneq ($(and $(filter pipeline-yaml,$(MAKECMDGOALS)),$(filter-out 1,$(WORKERS))),)
+$(error WORKERS is "$(WORKERS)"; a pipeline of make pipeline-yaml trains on one machine: make pipeline RUN=vertex takes WORKERS)
+endif
 # On Vertex AI: `python -m vertex submit --help` says what CHRYSALIS_PROJECT, _REGION and _IMAGES are.
 SUBMITTED := $(filter-out gate,$(STAGES))
 .PHONY: $(STAGES:%=%-vertex)
 download-vertex: SUBMIT := --source "$(DATASET)"
-train-vertex: SUBMIT := --model $(MODEL) --run-id $(RUN_ID) --gpu $(GPU) $(if $(WORKERS),--workers $(WORKERS))
+train-vertex: SUBMIT := --model "$(MODEL)" --run-id "$(RUN_ID)" --gpu "$(GPU)" $(if $(WORKERS),--workers "$(WORKERS)")
 $(SUBMITTED:%=%-vertex): %-vertex: $(SETUP)
-	@$(PY) -m vertex submit $* --root $(ROOT) --dataset $(NAME) $(SUBMIT) $(VERTEX_ARGS) -- $(call extra,$*)
+	@$(PY) -m vertex submit $* --root "$(ROOT)" --dataset "$(NAME)" $(SUBMIT) $(VERTEX_ARGS) -- $(call extra,$*)
 # On Dataflow: the same shards, from as many machines as they are worth.
 .PHONY: records-dataflow
 records-dataflow: $(SETUP)
-	@$(PY) -m vertex dataflow --root $(ROOT) --dataset $(NAME) $(VERTEX_ARGS) -- $(call extra,records)
+	@$(PY) -m vertex dataflow --root "$(ROOT)" --dataset "$(NAME)" $(VERTEX_ARGS) -- $(call extra,records)
 # The same stages as a DAG, for Kubeflow and Vertex AI Pipelines.
 .PHONY: pipeline-yaml
 pipeline-yaml: $(SETUP) ## compile the chain to a Kubeflow pipeline: reports/pipeline.yaml
-	@$(PY) -m vertex pipeline --root "$(or $(filter gs://%,$(ROOT)),$(CLOUD_ROOT))" --dataset $(NAME) --source "$(DATASET)" \
-		--model $(MODEL) --run-id $(RUN_ID) --gpu $(if $(filter file,$(origin GPU)),1,$(GPU)) --gate-args "$(FLOORS)" --output reports/pipeline.yaml $(VERTEX_ARGS) -- $(ARGS)
+	@$(PY) -m vertex pipeline --root "$(or $(filter gs://%,$(ROOT)),$(CLOUD_ROOT))" --dataset "$(NAME)" --source "$(DATASET)" \
+		--model "$(MODEL)" --run-id "$(RUN_ID)" --gpu "$(if $(filter file,$(origin GPU)),1,$(GPU))" --gate-args "$(FLOORS)" --output reports/pipeline.yaml $(VERTEX_ARGS) -- $(ARGS)
 # The gate reads two small files of the bundle: it runs here, once there is one.
 ifneq ($(filter --dry-run --no-wait,$(VERTEX_ARGS)),)
 gate-vertex:
@@ -182,7 +197,7 @@ tune: tune-$(RUN) ## search for the best options of a training, with RUN=local|v
 tune-local: $(SETUP)
 	@$(PY) -m models.trainer.tune --space $(SPACE) --model $(MODEL) --gpu $(GPU) --input $(PROCESSED) --output $(ROOT)/models/$(NAME)/$(STUDY) $(ARGS)
 tune-vertex: $(SETUP)
-	@$(PY) -m vertex tune --space $(SPACE) --study $(STUDY) --root $(ROOT) --dataset $(NAME) --model $(MODEL) --gpu $(GPU) $(if $(WORKERS),--workers $(WORKERS)) $(VERTEX_ARGS) $(ARGS)
+	@$(PY) -m vertex tune --space "$(SPACE)" --study "$(STUDY)" --root "$(ROOT)" --dataset "$(NAME)" --model "$(MODEL)" --gpu "$(GPU)" $(if $(WORKERS),--workers "$(WORKERS)") $(VERTEX_ARGS) $(ARGS)
 serve: serve-$(RUN) ## serve a bundle, with its web page, on port 8080
 RUNS = $(ROOT)/models/$(NAME)
 # What can be served of the data set: its runs, those of its studies, and the gate's choice.
@@ -198,9 +213,9 @@ predict-local: $(SETUP)
 ##@ On Google Cloud
 .PHONY: doctor push jobs follow cancel promote rollback undeploy predict-vertex $(TARGETS:%=deploy-%)
 doctor: $(SETUP) ## check what could keep a stage from running, here and in the project
-	@$(PY) -m vertex doctor --root $(ROOT) --dataset $(NAME) --model $(MODEL) $(if $(filter-out GPU=all,$(call given,GPU)),--gpu $(GPU)) $(if $(WORKERS),--workers $(WORKERS)) $(ARGS)
+	@$(PY) -m vertex doctor --root $(ROOT) --dataset "$(NAME)" --model "$(MODEL)" $(if $(filter-out GPU=all,$(call given,GPU)),--gpu "$(GPU)") $(if $(WORKERS),--workers "$(WORKERS)") $(ARGS)
 push: $(SETUP) ## build MODEL's images and the chain's, tag them with the commit, and push them
-	@$(PY) -m vertex push --model $(MODEL) $(ARGS)
+	@$(PY) -m vertex push --model "$(MODEL)" $(DRY) $(ARGS)
 jobs: $(SETUP) ## what runs on Vertex AI
 	@$(PY) -m vertex list $(ARGS)
 follow: $(SETUP) ## see a job there to its end: make follow JOB=1234
@@ -209,15 +224,15 @@ cancel: $(SETUP) ## stop a job there: make cancel JOB=1234
 	@$(PY) -m vertex cancel "$(or $(JOB),$(error JOB is empty: make jobs lists them))" $(ARGS)
 # Also AWS: `python -m vertex deploy --help` says what each target takes.
 $(TARGETS:%=deploy-%): deploy-%: $(SETUP)
-	@$(PY) -m vertex deploy --target $* --model $(MODEL_URI) $(if $(DRY_RUN),--dry-run) $(VERTEX_ARGS)
+	@$(PY) -m vertex deploy --target $* --model $(MODEL_URI) $(VERTEX_ARGS)
 promote: $(SETUP) ## all requests to what deploy with VERTEX_ARGS="--canary 10" gave a part of them
-	@$(PY) -m vertex promote --dataset $(NAME) $(if $(DRY_RUN),--dry-run) $(VERTEX_ARGS)
+	@$(PY) -m vertex promote --dataset "$(NAME)" $(VERTEX_ARGS)
 rollback: $(SETUP) ## its part back to what was deployed before
-	@$(PY) -m vertex rollback --dataset $(NAME) $(if $(DRY_RUN),--dry-run) $(VERTEX_ARGS)
+	@$(PY) -m vertex rollback --dataset "$(NAME)" $(VERTEX_ARGS)
 undeploy: $(SETUP) ## take everything off the endpoint, which then costs nothing
-	@$(PY) -m vertex undeploy --dataset $(NAME) $(if $(DRY_RUN),--dry-run) $(VERTEX_ARGS)
+	@$(PY) -m vertex undeploy --dataset "$(NAME)" $(VERTEX_ARGS)
 predict-vertex: $(SETUP)
-	@$(PY) -m vertex predict --dataset $(NAME) $(ARGS) "$(or $(IMAGE),$(error IMAGE is empty: make predict RUN=vertex IMAGE=photo.jpg))"
+	@$(PY) -m vertex predict --dataset "$(NAME)" $(ARGS) "$(or $(IMAGE),$(error IMAGE is empty: make predict RUN=vertex IMAGE=photo.jpg))"
 
 ##@ Looking
 .PHONY: report notebooks scale

@@ -10,7 +10,7 @@ import typer
 
 from contracts.console import log
 from contracts.errors import InputError, StageError
-from vertex.images import ROOT, Image, chosen
+from vertex.images import ROOT, Image, chosen, models
 from vertex.settings import Images, registry
 from vertex.stages import DEFAULT_MODEL
 
@@ -128,6 +128,8 @@ def push_cli(
 
     The chain's are download, records (which processes, too), the model's for CPUs and GPUs, and serving.
     """
+    if model not in models():
+        raise InputError(f"expected --model to be one of {', '.join(models())}; got {model!r}")
     push(
         chosen(names or [], model, every=every),
         registry(images),

@@ -65,6 +65,11 @@ def test_what_is_not_committed_is_refused_or_named_so(repository, change):
     assert pushed == [f"docker push --quiet {REGISTRY}/serving:{dirty}"]
 
 
+def test_another_model_is_told_which_there_are(repository):
+    with pytest.raises(InputError, match=r"--model to be one of cnn, keras_applications, .*got 'nosuch'"):
+        run("--model", "nosuch", "--dry-run")
+
+
 def test_outside_of_git_it_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(push, "ROOT", tmp_path)
     with pytest.raises(InputError, match=r"git's commit, and git says: fatal: not a git repository"):

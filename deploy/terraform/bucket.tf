@@ -57,3 +57,12 @@ resource "google_storage_bucket_iam_member" "readers" {
   role   = "roles/storage.objectViewer"
   member = google_service_account.serving.member
 }
+
+# What make download takes photos from: to read, and nothing else in it.
+resource "google_storage_bucket_iam_member" "sources" {
+  for_each = toset(var.source_buckets)
+
+  bucket = each.value
+  role   = "roles/storage.objectViewer"
+  member = google_service_account.training.member
+}

@@ -23,7 +23,7 @@ locals {
 }
 
 output "environment" {
-  description = "The .env of the repository: terraform output -raw environment > ../../.env"
+  description = "The .env of the repository, from its folder: terraform -chdir=deploy/terraform output -raw environment > .env.new && mv .env.new .env"
   value       = join("", [for name, value in local.environment : "${name}=${value}\n"])
 }
 

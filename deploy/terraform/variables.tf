@@ -36,6 +36,17 @@ variable "developers" {
   }
 }
 
+variable "source_buckets" {
+  description = "Other buckets with photos that jobs are to read, as in [\"my-photos\"]. Whoever applies this must be able to grant roles on them."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for bucket in var.source_buckets : can(regex("^[a-z0-9][a-z0-9._-]+$", bucket))])
+    error_message = "Expected buckets' names such as my-photos, without gs:// and folders."
+  }
+}
+
 variable "scratch_days" {
   description = "After how many days objects under tmp/, which Dataflow leaves, are deleted."
   type        = number

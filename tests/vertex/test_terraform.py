@@ -121,6 +121,7 @@ ROLES = {
         ("dataflow", "roles/storage.objectUser"),
     },
     ("google_storage_bucket_iam_member", "readers"): {("serving", "roles/storage.objectViewer")},
+    ("google_storage_bucket_iam_member", "sources"): {("training", "roles/storage.objectViewer")},
     ("google_storage_bucket_iam_member", "developers"): {
         ("developers", "roles/storage.objectUser"),
         ("developers", "roles/storage.bucketViewer"),
@@ -211,4 +212,4 @@ def test_terraform_finds_it_valid_and_plans_it(tmp_path):
                 timeout=120,
             )
             assert done.returncode == 0, done.stdout + done.stderr
-    assert "4 passed, 0 failed" in done.stdout
+    assert "6 passed, 0 failed" in done.stdout

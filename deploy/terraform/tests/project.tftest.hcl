@@ -32,6 +32,10 @@ run "settings_come_out" {
     error_message = "Expected a bucket's administrator only for a TensorBoard."
   }
   assert {
+    condition     = length(google_storage_bucket_iam_member.sources) == 0
+    error_message = "Expected no right to other buckets."
+  }
+  assert {
     condition     = length(google_project_iam_member.developers) == 0
     error_message = "Expected nobody to be given a role that isn't named."
   }
@@ -71,6 +75,27 @@ run "nobody_anonymous" {
   }
 
   expect_failures = [var.developers]
+}
+
+run "photos_in_another_bucket" {
+  variables {
+    source_buckets = ["my-photos"]
+  }
+
+  assert {
+    condition     = google_storage_bucket_iam_member.sources["my-photos"].role == "roles/storage.objectViewer"
+    error_message = "Expected that jobs may read it."
+  }
+}
+
+run "a_bucket_is_named_without_its_scheme" {
+  command = plan
+
+  variables {
+    source_buckets = ["gs://my-photos"]
+  }
+
+  expect_failures = [var.source_buckets]
 }
 
 run "a_short_name" {

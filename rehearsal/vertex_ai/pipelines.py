@@ -62,10 +62,7 @@ class Pipelines:
         progress, message = self.jobs.get(call.where)
         if progress.shown in ("SUCCEEDED", "CANCELLED"):
             raise not_now(f"{message.name} has ended")
-        while not progress.settled:
-            progress.look()
-        progress.add("CANCELLING")
-        progress.add("CANCELLED")
+        progress.end("CANCELLING", "CANCELLED")
         return {}
 
 

@@ -20,6 +20,12 @@ class Progress:
                 self.reached.append(state)
                 self._coming.append(state)
 
+    def end(self, *states: str) -> None:
+        """Reach these instead of those that are still to be seen."""
+        with self._lock:
+            self.reached = [*self.reached[: len(self.reached) - len(self._coming)], *states]
+            self._coming = deque(states)
+
     @property
     def last(self) -> str:
         """The state that was reached last, seen or not."""

@@ -4,6 +4,7 @@ Exit codes: 0 done; 1 failed; 2 bad arguments or input; 130 and 143 interrupted 
 """
 
 import json
+import re
 import signal
 import sys
 import time
@@ -20,6 +21,8 @@ T = TypeVar("T")
 FAILED = 1
 BAD_INPUT = 2
 INTERRUPTED = 128 + signal.SIGINT
+
+_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 SECONDS_BETWEEN_LINES = 10.0
 """How often `progress` writes a line where there is no terminal."""
@@ -38,12 +41,18 @@ def log(event: str, **fields: Any) -> None:
         from tqdm import tqdm  # a process without a terminal needn't pay for it
 
         details = " ".join(f"{key}={value}" for key, value in fields.items())
-        tqdm.write(f"{event}  {details}".rstrip(), file=sys.stderr)
+        tqdm.write(printable(f"{event}  {details}".rstrip()), file=sys.stderr)
     else:
         # Bars of worker threads don't run without a terminal, so a plain write can't tear one.
         stream = sys.stdout if vertex_environment.on_vertex() else sys.stderr
         stream.write(json.dumps({"event": event, **fields}, default=str) + "\n")
         stream.flush()
+
+
+def printable(text: str) -> str:
+    """Text without what moves a terminal's cursor or changes its colours."""
+    text = _COLOURS.sub("", text)
+    return "".join(character for character in text if character.isprintable() or character in "\n\t")
 
 
 def progress(items: Iterable[T], *, total: int | None, what: str, unit: str = "it") -> Iterator[T]:
@@ -155,7 +164,7 @@ def _interrupted(prog_name: str) -> int:
 
 def _message(error: typer.TyperException) -> str:
     describe = getattr(error, "format_message", None)
-    text = " ".join(str(describe() if describe else error).split())
+    text = " ".join(str(describe() if describe else error).split()).replace("Value error, ", "")
     return text if text.endswith((".", "?")) else f"{text}."
 
 
@@ -169,7 +178,7 @@ def _command(error: typer.TyperException, prog_name: str) -> str:
 
 
 def _complain(prog_name: str, message: str, code: int) -> int:
-    sys.stderr.write(f"{prog_name}: {' '.join(message.split())}\n")
+    sys.stderr.write(f"{prog_name}: {printable(' '.join(message.split()))}\n")
     return code
 
 

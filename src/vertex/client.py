@@ -21,6 +21,8 @@ REQUEST_SECONDS: Final = 60.0
 FIRST_LOOK_SECONDS = 1.0
 LAST_LOOK_SECONDS = 15.0
 BUSY_SECONDS: Final = 20.0
+LONGEST_REASON: Final = 500
+"""In characters."""
 OUTAGE_SECONDS: Final = 600.0
 """How long watching survives a network or a service that is away; what is watched doesn't notice."""
 
@@ -105,6 +107,12 @@ def named(answer: Answer) -> Answer:
     return answer
 
 
+def brief(error: object) -> str:
+    """An error's text, or its beginning: that of a proxy may be a whole page."""
+    text = str(error)
+    return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON]} …"
+
+
 def enum_name(value: Any) -> str:
     """What an enum is called; its number, where the service knows more of them than the client."""
     return str(getattr(value, "name", value))
@@ -139,17 +147,19 @@ def explained(doing: str) -> Iterator[None]:
     except (InputError, StageError):
         raise
     except (exceptions.ServerError, exceptions.TooManyRequests, exceptions.RetryError) as error:
-        raise StageError(f"{doing}: {error}; try again later") from error
+        raise StageError(f"{doing}: {brief(error)}; try again later") from error
     except exceptions.GoogleAPICallError as error:
-        raise InputError(f"{doing}: Vertex AI refused: {error}") from error
+        raise InputError(f"{doing}: Vertex AI refused: {brief(error)}") from error
     except TransportError as error:
-        raise StageError(f"{doing}: Google can't be reached ({error}); check the network") from error
+        raise StageError(f"{doing}: Google can't be reached ({brief(error)}); check the network") from error
     except GoogleAuthError as error:
         raise InputError(
-            f"{doing}: {error}; renew the credentials: gcloud auth application-default login"
+            f"{doing}: {brief(error)}; renew the credentials: gcloud auth application-default login"
         ) from error
     except requests.RequestException as error:
-        raise StageError(f"{doing}: the service can't be reached ({error}); check the network") from error
+        raise StageError(
+            f"{doing}: the service can't be reached ({brief(error)}); check the network"
+        ) from error
     except (ParseError, AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         # Google's clients take an answer's form for granted; a proxy's page has another.
-        raise StageError(f"{doing}: the service's answer can't be read ({error})") from error
+        raise StageError(f"{doing}: the service's answer can't be read ({brief(error)})") from error

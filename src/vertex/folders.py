@@ -53,8 +53,10 @@ def bucket_uri(option: str, uri: str) -> str:
         raise InputError(
             f"a job on Vertex AI reaches buckets only: expected {option} gs://bucket/prefix, got {uri!r}"
         )
-    if re.search(r"[?#]|/\.{1,2}(/|$)", uri):
-        raise InputError(f"expected {option} without ?, #, . and .. in the folder's names; got {uri!r}")
+    if re.search(r"[?#]|/\.{1,2}(/|$)", uri) or not uri.isprintable():
+        raise InputError(
+            f"expected {option} without ?, #, ., .. and control characters in its names; got {uri!r}"
+        )
     return storage.join(uri)
 
 

@@ -15,7 +15,8 @@ and those of a class without a title stand among the first.
 """
 
 import inspect
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import fields, is_dataclass
 from functools import wraps
@@ -24,6 +25,8 @@ from typing import Annotated, Any, Final, TypeVar, get_args, get_type_hints
 
 import typer
 from typer.core import TyperCommand
+
+from contracts.errors import InputError
 
 Result = TypeVar("Result")
 
@@ -43,6 +46,7 @@ def grouped(command: Callable[..., Result]) -> Callable[..., Result]:
 
     @wraps(command)
     def spread(**given: Any) -> Result:
+        _check_text(given)
         for name, group in groups.items():
             given[name] = group(**{field.name: given.pop(field.name) for field in fields(group)})
         return command(**given)
@@ -59,12 +63,15 @@ class SectionedCommand(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the arguments; every error of usage says of which command, as not all of typer's do."""
+        behind = args[args.index("--") + 1 :] if "--" in args else []
         try:
-            return super().parse_args(ctx, args)
+            rest = super().parse_args(ctx, args)
         except typer.TyperException as error:
             if getattr(error, "ctx", ctx) is None:
                 error.ctx = ctx  # type: ignore[attr-defined]
             raise
+        _check_extra(ctx.params.get("extra") or (), behind)
+        return rest
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the sections, all with their second columns in line."""
@@ -81,6 +88,20 @@ class SectionedCommand(TyperCommand):
             if records:
                 with formatter.section(title):
                     formatter.write_dl([(first.ljust(width), text) for first, text in records], width)
+
+
+def _check_extra(extra: Sequence[str], behind: Sequence[str]) -> None:
+    """Refuse words that became options of a stage though they don't stand behind the --."""
+    if len(extra) > len(behind):
+        raise InputError(f"unexpected {extra[0]}: options of the stage itself stand behind --")
+
+
+def _check_text(given: Mapping[str, Any]) -> None:
+    """Refuse what wasn't UTF-8: Python keeps other bytes as surrogates, which no request can hold."""
+    for name, value in given.items():
+        for text in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(text, str) and re.search("[\ud800-\udfff]", text):
+                raise InputError(f"expected {name.replace('_', '-')} in UTF-8; got other bytes")
 
 
 def _parameters(

@@ -159,7 +159,8 @@ def registry(images: str | None) -> str:
 def _checked(value: str | None, name: str, example: str, form: str) -> str:
     if not value:
         raise InputError(
-            f"no {name}: give --{name} or set CHRYSALIS_{name.upper()}, as in --{name} {example}"
+            f"no {name}: set CHRYSALIS_{name.upper()} in .env (.env.example says how), or give "
+            f"--{name}, as in --{name} {example}"
         )
     if not re.fullmatch(form, value):
         raise InputError(f"expected --{name} as in {example}, got {value!r}")

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from contracts import storage
 from contracts.errors import InputError
-from vertex.wire import is_text
 
 DEFAULT_MODEL = "vgg16"
 SOURCES = Path(__file__).parents[2]
@@ -20,6 +19,8 @@ SOURCES = Path(__file__).parents[2]
 # `name` is one component of a URI, and `model` a package: anything else would end up somewhere unexpected.
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 PACKAGE = r"[a-z][a-z0-9_]*"
+
+SOURCE = "its URI as --source gs://… (of make: DATASET=gs://…)"
 
 # Behind the -- these would contradict submit's own, and an overlooked --dry-run would cost money.
 OWN_FLAGS = ("--source", "--gpu", "--dry-run", "--root", "--dataset")
@@ -144,7 +145,12 @@ def _training(request: Request, output: str, labels: dict[str, str], arguments: 
 
 
 def _check(request: Request) -> None:
-    _check_form("--dataset", request.dataset, NAME, "a plain name such as digits; name its URI with --source")
+    _check_form(
+        "--dataset",
+        request.dataset,
+        NAME,
+        f"a plain name such as digits; give {SOURCE}",
+    )
     _check_form("--run-id", request.run_id, NAME, "a plain name such as vgg16-a")
     _check_form("--model", request.model, PACKAGE, "a folder of src/models")
     _check_model(request.model)
@@ -161,7 +167,7 @@ def _check(request: Request) -> None:
         raise InputError(f"--source belongs to download, not to {request.stage}: leave it out")
     source = request.source or request.dataset
     if "/" in source and "://" not in source:
-        raise InputError(f"a job can't see this machine's {source}: upload it and give --source gs://…")
+        raise InputError(f"a job can't see this machine's {source}: upload it and give {SOURCE}")
     _check_extra(request)
 
 
@@ -173,13 +179,13 @@ def check_source(dataset: str, source: str | None) -> None:
     """
     wanted = source or dataset
     catalogue = sorted(path.stem for path in (SOURCES / "data/sources").glob("*.toml"))
-    if "://" in wanted or wanted in catalogue:
+    if re.match("(https?|gs)://.", wanted) or wanted in catalogue:
         return
+    if "://" in wanted:
+        raise InputError(f"{wanted} can't be read: expected gs://bucket/name or an http(s) address")
     if "/" in wanted or Path(wanted).exists():
-        raise InputError(f"a job can't see this machine's {wanted}: upload it and give --source gs://…")
-    raise InputError(
-        f"{wanted} isn't in the catalogue, data/sources ({', '.join(catalogue)}): name its URI with --source"
-    )
+        raise InputError(f"a job can't see this machine's {wanted}: upload it and give {SOURCE}")
+    raise InputError(f"{wanted} isn't in the catalogue, data/sources ({', '.join(catalogue)}): give {SOURCE}")
 
 
 def _check_model(model: str | None) -> None:
@@ -195,8 +201,6 @@ def _check_form(flag: str, value: str | None, form: str, expected: str) -> None:
 
 def _check_extra(request: Request) -> None:
     for argument in request.extra:
-        if not is_text(argument):
-            raise InputError("expected the options behind -- in UTF-8; got other bytes")
         flag = argument.split("=", 1)[0]
         if flag in ("--input", "--output"):
             raise InputError(f"{flag} is composed of --root and the names: leave it out")

@@ -1,6 +1,5 @@
 """Requests as they go over the wire, for --dry-run: the address and the very body that the client sends."""
 
-import re
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
@@ -41,8 +40,3 @@ def show_request(settings: Settings, path: str, body: str, method: str = "POST",
     address = settings.api_endpoint if "://" in settings.api_endpoint else f"https://{settings.api_endpoint}"
     log("would send", **about, to=f"{method} {address}/v1/{path}")
     typer.echo(body)
-
-
-def is_text(argument: str) -> bool:
-    """Whether an argument was UTF-8: Python keeps other bytes as surrogates, which no request can hold."""
-    return not re.search("[\ud800-\udfff]", argument)

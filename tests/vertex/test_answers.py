@@ -1,6 +1,7 @@
 """Answers of a form that Google's never have: a proxy's page, half a document, an enum of tomorrow."""
 
 import json
+import socket
 from datetime import UTC, datetime
 from itertools import product
 
@@ -31,7 +32,7 @@ COMMANDS = {
     "pipeline": ["pipeline", *RUN, "--run"],
 }
 CREATES = ("submit", "pipeline")
-RUNNING, SUCCEEDED = 3, 4
+RUNNING, SUCCEEDED, FAILED = 3, 4, 5
 
 # Of libraries that kfp imports.
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
@@ -78,7 +79,7 @@ def quick(monkeypatch):
     monkeypatch.setattr("vertex.jobs.logs.LATE_SECONDS", 0.05)
 
 
-def job(collection: str, number: int, **fields: object) -> dict[str, object]:
+def job(collection: str, number: int | str, **fields: object) -> dict[str, object]:
     """A job as the service tells of it, without what it needn't."""
     return {"name": f"{PARENT}/{collection}/{number}", "displayName": f"job-{number}", **fields}
 
@@ -175,3 +176,108 @@ def test_a_log_of_another_form_is_one_warning_and_not_the_end(service, quick, ca
     told = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert sum("the job's log can't be read" in event["event"] for event in told) == 1
     assert told[-1]["state"] == "SUCCEEDED"
+
+
+THEIRS = [
+    {"root": 5, "dataset": "digits", "run_id": "vgg16"},
+    {"root": "gs://bucket/run", "dataset": 7, "run_id": ["a"]},
+    {"root": "gs://", "dataset": "A b", "run_id": "vgg16"},
+]
+
+
+def test_pipelines_of_others_are_in_nobodys_way(service, capsys):
+    runs = [
+        job("pipelineJobs", f"run-{number}", state=RUNNING, runtimeConfig={"parameterValues": values})
+        for number, values in enumerate(THEIRS)
+    ]
+
+    def answer(method, path):
+        if method == "POST":
+            return 200, json.dumps(job("customJobs", 9)).encode()
+        return 200, json.dumps({"pipelineJobs": runs} if path.endswith("/pipelineJobs") else {}).encode()
+
+    service(answer)
+    assert run("submit", "download", *RUN, "--no-wait") == 0, capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("cancelled", "code", "last"),
+    [
+        ((200, b"{}"), 2, "job-2 is cancelled. Follow the other: make follow JOB="),
+        ((503, b"{}"), 1, "a folder has one writer: make cancel JOB=projects/my-project/"),
+    ],
+)
+def test_of_two_writers_it_is_told_what_became_of_them(service, capsys, cancelled, code, last):
+    spec = {"baseOutputDirectory": {"outputUriPrefix": "gs://bucket/a"}}
+    rival = job("customJobs", 1, state=RUNNING, jobSpec=spec)
+    submitted = []
+
+    def answer(method, path):
+        if path.endswith(":cancel"):
+            return cancelled
+        if method == "POST":
+            submitted.append(path)
+            return 200, json.dumps(
+                job("customJobs", 2, jobSpec=spec, createTime="2026-11-22T00:00:00Z")
+            ).encode()
+        return document(rival) if submitted and path.endswith("/customJobs") else (200, b"{}")
+
+    service(answer)
+    assert run("submit", "download", *RUN, "--no-wait") == code
+    told, complaint = capsys.readouterr().err.splitlines()
+    assert json.loads(told)["event"] == "submitted"
+    assert last in complaint
+
+
+def test_a_second_run_of_the_same_second_is_told_as_that(service, capsys):
+    exists = 409, b'{"error": {"code": 409, "message": "exists", "status": "ALREADY_EXISTS"}}'
+    service(lambda method, _: exists if method == "POST" else (200, b"{}"))
+    assert run("pipeline", *RUN, "--run") == 2
+    assert "is there already, submitted in this very second" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["foo/1", "customJobs/1/x/2"])
+def test_a_job_is_called_as_jobs_are(service, capsys, name):
+    service(lambda *_: (200, json.dumps({"name": f"{PARENT}/{name}"}).encode()))
+    assert run("follow", JOB) == 1
+    assert "expected a job's name in it" in capsys.readouterr().err
+
+
+def test_where_nothing_answers_a_whole_name_isnt_waited_for(monkeypatch, capsys):
+    with socket.socket() as nobody:  # has the port, and doesn't listen
+        nobody.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("CHRYSALIS_VERTEX_ENDPOINT", f"http://127.0.0.1:{nobody.getsockname()[1]}")
+        assert run("follow", JOB) == 1
+    assert "check the network" in capsys.readouterr().err
+
+
+def test_nothing_that_is_told_moves_the_cursor_or_is_a_whole_page(service, quick, capsys):
+    message = "bad \x1b[31mred \x1b]0;title\x07" + "x" * 100_000
+    failed = job("customJobs", 1, state=FAILED, error={"code": 9, "message": message})
+    failed["displayName"] = "job\x1b[2J\nrow"
+    service(
+        lambda _, path: (
+            document(failed) if path.endswith("/customJobs") else (200, json.dumps(failed).encode())
+        )
+    )
+    assert run("list") == 0
+    assert run("follow", JOB) == 1
+    said = capsys.readouterr()
+    assert not any(character in "\x1b\x07" for character in said.out + said.err)
+    assert len(said.out.splitlines()) == 1
+    assert len(said.err.splitlines()[-1]) < 2000
+
+
+@pytest.mark.parametrize(("state", "code"), [(SUCCEEDED, 0), (RUNNING, 2)])
+def test_a_job_that_ended_before_it_was_cancelled_is_cancelled_enough(service, capsys, state, code):
+    refused = []
+
+    def answer(method, path):
+        if method == "POST":
+            refused.append(path)
+            return 400, b'{"error": {"code": 400, "message": "cannot be canceled"}}'
+        return 200, json.dumps(job("customJobs", 1, state=state if refused else RUNNING)).encode()
+
+    service(answer)
+    assert run("cancel", JOB) == code
+    assert ("cannot be canceled" in capsys.readouterr().err) == bool(code)

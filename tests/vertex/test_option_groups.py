@@ -82,10 +82,19 @@ def test_each_option_stands_in_the_section_of_the_class_that_has_it():
     assert sections(build("paint", "--help")[0]) == {"Options": ["--colour", "--help"]}
 
 
-@pytest.mark.parametrize("command", ["submit", "tune", "pipeline", "dataflow", "doctor"])
-def test_what_everybody_needs_comes_first(command):
+@pytest.mark.parametrize(
+    ("command", "first"),
+    [
+        ("submit", ["Arguments", "Options", "Folders", "Training", "Submission"]),
+        ("tune", ["Arguments", "Options", "Folders", "Training", "Submission"]),
+        ("pipeline", ["Arguments", "Options", "Submission", "Folders", "Steps"]),
+        ("dataflow", ["Arguments", "Options", "Folders", "Submission", "Dataflow"]),
+        ("doctor", ["Options", "Folders", "Training", "Google Cloud"]),
+    ],
+)
+def test_what_everybody_needs_comes_first(command, first):
     found = sections(CliRunner().invoke(vertex, [command, "--help"]).output)
-    assert list(found)[:3] in (["Arguments", "Options", "Folders"], ["Options", "Folders", "Training"])
+    assert list(found)[: len(first)] == first
     assert found["Folders"] == ["--dataset", "--root", "--bucket"]
     assert found["Google Cloud"][:2] == ["--project", "--region"]
     assert max(map(len, found.values())) <= 8

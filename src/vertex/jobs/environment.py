@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 
 from contracts.errors import InputError
 from vertex.jobs.job_options import Variables
-from vertex.wire import is_text
 
 WANDB_KEY = "WANDB_API_KEY"
 
@@ -60,9 +59,9 @@ def pairs(option: str, given: Iterable[str] | None) -> dict[str, str]:
     found: dict[str, str] = {}
     for text in given or ():
         name, equals, value = text.partition("=")
-        if not equals or not re.fullmatch(r"[A-Za-z_][\w-]*", name, re.ASCII) or not is_text(value):
+        if not equals or not re.fullmatch(r"[A-Za-z_][\w-]*", name, re.ASCII):
             # Not the text itself: it may be a secret that was pasted.
-            raise InputError(f"expected {option} NAME=value, in UTF-8; got something else")
+            raise InputError(f"expected {option} NAME=value; got something else")
         if name in found:
             raise InputError(f"{option} {name} is given twice")
         found[name] = value

@@ -1,15 +1,17 @@
 """`python -m vertex follow`: a job's states, what its hosts say, its trials or steps, until it ends."""
 
+import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from contracts.console import Terminated, log
 from contracts.errors import StageError
+from vertex.client import brief
 from vertex.jobs import service
 from vertex.jobs.logs import Logs
 from vertex.jobs.service import JobService
@@ -74,7 +76,8 @@ def follow(vertex_ai: JobService, job: "Job") -> "Job":
     if trials.any:
         show_best(job)
     if state != "SUCCEEDED":
-        given = job.error.message.rstrip(".") or "the service gives no reason"
+        usual = "it was cancelled" if state == "CANCELLED" else "the service gives no reason"
+        given = brief(job.error.message).rstrip(".") or usual
         reason = "; ".join(filter(None, [given, *complaints(job), logs.complaint(job)]))
         raise StageError(f"job {job.display_name} {state}: {reason} (logs: {service.console_link(job)})")
     return job
@@ -89,13 +92,17 @@ def left_running(job: "Job") -> Iterator[None]:
     try:
         yield
     except (KeyboardInterrupt, Terminated, HungUp) as stop:
-        with suppress(OSError):  # there may be no terminal any more that could be told
+        try:
             log(
                 "no longer watching; the job goes on",
                 follow=f"make follow JOB={job.name}",
                 cancel=f"make cancel JOB={job.name}",
                 console=service.console_link(job),
             )
+        except OSError:  # there is no terminal any more, and Python's own last words would fail, too
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            for stream in (1, 2):
+                os.dup2(nowhere, stream)
         raise ended_by(stop) from stop
     finally:
         signal.signal(signal.SIGHUP, before)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from contracts.console import log
+from contracts.console import log, printable
 from vertex.jobs import service
 from vertex.jobs.follow import Name
 from vertex.jobs.service import JobService
@@ -49,8 +49,8 @@ def cancel_cli(job: Name, where: Service) -> None:
     """End a job. What a training saved stays, and the same submission again carries on from there."""
     vertex_ai = JobService(where.settings(job))
     found = vertex_ai.find(job)
-    if service.ended(found):
-        log("ended already", name=found.display_name, state=service.state(found))
+    if service.ending(found):
+        log("ended already, or about to", name=found.display_name, state=service.state(found))
         return
     vertex_ai.cancel(found.name)
     log("cancelling", name=found.display_name, console=service.console_link(found))
@@ -60,4 +60,5 @@ def line(job: "Job") -> str:
     """A job in one line."""
     number = service.number(job)
     number = "" if number == job.display_name else number  # a pipeline's run has none
-    return f"{service.created(job):%Y-%m-%d %H:%M}  {service.state(job):9}  {number:>19}  {job.display_name}"
+    name = " ".join(printable(job.display_name).split())
+    return f"{service.created(job):%Y-%m-%d %H:%M}  {service.state(job):9}  {number:>19}  {name}"

@@ -9,11 +9,11 @@ import re
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from contracts.console import log
-from vertex.client import credentials
+from contracts.console import log, printable
+from vertex.client import LONGEST_REASON, brief, credentials
 from vertex.jobs.kinds import PIPELINES
 from vertex.jobs.service import created
 from vertex.settings import Settings
@@ -41,8 +41,6 @@ FORBIDDEN: Final = (401, 403, 404)
 
 _COMPLAINT = re.compile(r"python -m [\w.]+: ")
 """How the line begins in which a stage says why it ends (`contracts.console`)."""
-
-_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
 class Logs:
@@ -90,7 +88,14 @@ class Logs:
                 self._print(entry)
         except (
             *(exceptions.GoogleAPICallError, GoogleAuthError, requests.RequestException),
-            *(AttributeError, KeyError, RecursionError, TypeError, ValueError),  # an answer of another form
+            *(
+                ArithmeticError,
+                AttributeError,
+                KeyError,
+                RecursionError,
+                TypeError,
+                ValueError,
+            ),  # an answer of another form
         ) as error:
             self._stopped = getattr(error, "code", None) in FORBIDDEN
             if not self._warned:
@@ -98,7 +103,7 @@ class Logs:
                 advice = "reading logs needs roles/logging.viewer" if self._stopped else "trying again"
                 log(
                     "the job's log can't be read; the job is followed all the same",
-                    reason=error,
+                    reason=brief(error),
                     advice=advice,
                 )
 
@@ -118,7 +123,8 @@ class Logs:
             if entry.insert_id not in self._seen:
                 self._seen.add(entry.insert_id)
                 if entry.timestamp:
-                    self._newest = max(self._newest, entry.timestamp)
+                    # A host whose clock is ahead hides no other's lines.
+                    self._newest = max(self._newest, min(entry.timestamp, datetime.now(UTC)))
                 yield entry
 
     def _connected(self) -> "Client":
@@ -143,11 +149,12 @@ class Logs:
         for line in sentence(entry.payload).splitlines():
             if _COMPLAINT.match(line):
                 self._complaints.pop(replica, None)  # the newest one is last
-                self._complaints[replica] = line
+                self._complaints[replica] = line[:LONGEST_REASON]
             if sys.stderr.isatty():
                 log(f"{who}: {line}" if who and self._several else line)
             else:
-                log("log", replica=replica, trial=trial, severity=entry.severity, message=line)
+                known = {"replica": replica, "trial": trial, "severity": entry.severity, "message": line}
+                log("log", **{name: value for name, value in known.items() if value is not None})
 
 
 def sentence(payload: Any) -> str:
@@ -160,20 +167,14 @@ def sentence(payload: Any) -> str:
     event = _json_object(payload)
     if "event" in event:
         return _event(event)
-    return _clean(str(payload).rstrip())
-
-
-def _clean(text: str) -> str:
-    """Text without what moves a terminal's cursor or changes its colours."""
-    text = _COLOURS.sub("", text)
-    return "".join(character for character in text if character.isprintable() or character in "\n\t")
+    return printable(str(payload).rstrip())
 
 
 def _json_object(text: Any) -> dict[str, Any]:
     """A line that is a JSON object: the service's agent leaves it as text."""
     try:
         fields = json.loads(text)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         fields = None
     return fields if isinstance(fields, dict) else {}
 
@@ -182,4 +183,4 @@ def _event(fields: Mapping[str, Any]) -> str:
     rest = " ".join(
         f"{name}={value}" for name, value in fields.items() if name != "event" and value is not None
     )
-    return _clean(f"{fields['event']}  {rest}".rstrip())
+    return printable(f"{fields['event']}  {rest}".rstrip())

@@ -19,7 +19,7 @@ FLEXIBLE = ("NVIDIA_L4", "NVIDIA_TESLA_A100", "NVIDIA_A100_80GB", "NVIDIA_H100_8
 NOT_STANDARD = ("a3-highgpu-1g", "a3-highgpu-2g", "a3-highgpu-4g")
 """Machines that there are as spot machines and by a flexible start only."""
 
-_LENGTH = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
+_LENGTH = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 
 
 def scheduling(options: JobOptions, machine: Machine, workers: int) -> "Scheduling | None":
@@ -45,12 +45,12 @@ def scheduling(options: JobOptions, machine: Machine, workers: int) -> "Scheduli
 
 
 def duration(text: str, option: str) -> timedelta:
-    """Read a length of time: 12h, 90m, 1d12h, 3600s or 3600.
+    """Read a length of time: 12h, 90m, 1d12h or 3600s; 0.
 
     Raises:
         InputError: it can't be read, or is longer than the service allows.
     """
-    found = _LENGTH.fullmatch(text)
+    found = _LENGTH.fullmatch("0s" if text == "0" else text)
     if not text or not found:
         raise InputError(f"expected {option} as in 12h, 90m or 1d12h; got {text!r}")
     days, hours, minutes, seconds = (int(part or 0) for part in found.groups())

@@ -11,11 +11,11 @@ from vertex.client import (
     OUTAGE_SECONDS,
     REQUEST_SECONDS,
     Pauses,
+    brief,
     briefly,
     connect,
     enum_name,
     explained,
-    named,
     patience,
 )
 from vertex.jobs.job import APP
@@ -23,6 +23,8 @@ from vertex.jobs.kinds import KINDS, PIPELINES, Kind, chosen_name, collection, k
 from vertex.settings import Settings
 
 if TYPE_CHECKING:
+    from google.api_core.retry import Retry
+
     from vertex.jobs.kinds import Job
 
 
@@ -50,39 +52,38 @@ class JobService:
             arguments[f"{kind.verbs}_id"] = name
         try:
             with explained(f"submitting to {self.settings.api_endpoint}"):
-                created: Job = self._call(kind, "create_{}", **arguments)
-                return named(created)
+                return self._created(kind, arguments)
         except StageError as error:
             raise StageError(f"{error}; `make jobs` says whether {job.display_name} is there") from error
 
-    def get(self, name: str) -> "Job":
-        """Look at the job with this whole name; an outage is told of once, and waited for."""
-        from google.api_core import exceptions
-
-        told: list[Exception] = []
-
-        def tell(error: Exception) -> None:
-            if not told:
-                told.append(error)
-                log("the service can't be reached; trying on", reason=error, minutes=OUTAGE_SECONDS / 60)
-
-        with explained(f"watching the job, which goes on (make follow JOB={name})"):
-            try:
-                job: Job = named(self._call(_kind(name), "get_{}", name=name, retry=patience(tell)))
-            except exceptions.NotFound as error:
-                raise InputError(f"{name} isn't there (any more): make jobs shows those that are") from error
-        return job
-
     def cancel(self, name: str) -> None:
         """Ask for a job's end; that of one that has ended changes nothing."""
+        from google.api_core import exceptions
+
         with explained(f"cancelling {name}"):
-            self._call(_kind(name), "cancel_{}", name=name)
+            try:
+                self._call(_kind(name), "cancel_{}", name=name)
+            except exceptions.BadRequest:
+                if not ending(self._get(name, briefly())):
+                    raise
 
     def looks(self, name: str) -> "Iterator[Job]":
         """Look at a job until it has ended: at growing intervals while nothing changes."""
-        pauses, seen = Pauses(), ""
+        pauses, seen, told = Pauses(), "", list[Exception]()
+
+        def tell(error: Exception) -> None:
+            if not told:
+                log(
+                    "the service can't be reached; trying on",
+                    reason=brief(error),
+                    minutes=OUTAGE_SECONDS / 60,
+                )
+            told.append(error)
+
         while True:
-            job = self.get(name)
+            told.clear()
+            with explained(f"watching the job, which goes on (make follow JOB={name})"):
+                job = self._get(name, patience(tell))
             yield job
             if ended(job):
                 return
@@ -98,7 +99,8 @@ class JobService:
             InputError: there is none.
         """
         if re.fullmatch(_NAME, job):
-            return self.get(job)
+            with explained(f"looking for {job}"):
+                return self._get(job, briefly())
         found = None
         if job.isdecimal():
             found = self._numbered(job)
@@ -127,6 +129,25 @@ class JobService:
             study = job.labels["study"]
             yield from self._listed(f'{_OURS} AND labels.study="{study}"')
 
+    def _created(self, kind: Kind, arguments: dict[str, Any]) -> "Job":
+        from google.api_core import exceptions
+
+        try:
+            return _named(self._call(kind, "create_{}", **arguments))
+        except exceptions.Conflict as error:
+            raise InputError(
+                f"{arguments[kind.verbs].display_name} is there already, submitted in this very second: "
+                "make jobs shows it; or submit again"
+            ) from error
+
+    def _get(self, name: str, retry: "Retry") -> "Job":
+        from google.api_core import exceptions
+
+        try:
+            return _named(self._call(_kind(name), "get_{}", name=name, retry=retry))
+        except exceptions.NotFound as error:
+            raise InputError(f"{name} isn't there (any more): make jobs shows those that are") from error
+
     def _numbered(self, number: str) -> "Job | None":
         from google.api_core import exceptions
 
@@ -136,10 +157,9 @@ class JobService:
             name = f"{self.settings.parent}/{plural}/{number}"
             with explained(f"looking for job {number}"):
                 try:
-                    job: Job = named(self._call(kind, "get_{}", name=name, retry=briefly()))
+                    return _named(self._call(kind, "get_{}", name=name, retry=briefly()))
                 except exceptions.NotFound:
                     continue
-            return job
         return None
 
     def _listed(self, only: str, *, active: bool = False, patient: bool = True) -> "Iterator[Job]":
@@ -149,7 +169,7 @@ class JobService:
             request = {"parent": self.settings.parent, "filter": " AND ".join([only, *unended])}
             retry = briefly() if patient else None
             with explained("listing jobs"):
-                yield from map(named, self._call(kind, "list_{}s", request=request, retry=retry))
+                yield from map(_named, self._call(kind, "list_{}s", request=request, retry=retry))
 
     def _call(self, kind: Kind, verb: str, **arguments: Any) -> Any:
         from google.cloud import aiplatform_v1
@@ -168,6 +188,11 @@ def state(job: "Job") -> str:
 def ended(job: "Job") -> bool:
     """Whether nothing more will happen to it."""
     return state(job) in kind_of(job).ended
+
+
+def ending(job: "Job") -> bool:
+    """Whether it has ended, or was told to."""
+    return ended(job) or state(job) == "CANCELLING"
 
 
 def number(job: "Job") -> str:
@@ -191,6 +216,13 @@ def path(settings: Settings, job: "Job") -> str:
     """Where `JobService.create` posts a job."""
     name = chosen_name(job)
     return f"{settings.parent}/{collection(job)}{f'?pipelineJobId={name}' if name else ''}"
+
+
+def _named(job: "Job") -> "Job":
+    """Check that an answer is a job, which has a name to ask for it by."""
+    if not re.fullmatch(_NAME, job.name):
+        raise ValueError(f"expected a job's name in it, got {job.name!r}")
+    return job
 
 
 def _kind(name: str) -> Kind:

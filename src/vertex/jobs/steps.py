@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from contracts.console import log
-from vertex.client import enum_name
+from vertex.client import brief, enum_name
 
 if TYPE_CHECKING:
     from google.cloud.aiplatform_v1.types import PipelineTaskDetail
@@ -33,7 +33,9 @@ class Steps:
 def complaints(job: "Job") -> list[str]:
     """Why steps failed, as the service says it; [] of a job without steps."""
     return [
-        f"{step.task_name}: {step.error.message.rstrip('.')}" for step in _steps(job) if step.error.message
+        f"{step.task_name}: {brief(step.error.message).rstrip('.')}"
+        for step in _steps(job)
+        if step.error.message
     ]
 
 

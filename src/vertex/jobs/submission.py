@@ -1,14 +1,14 @@
 """Sending a job: never beside one that fills the same folder."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final
 
 import typer
 
 from contracts.console import Terminated, log
 from contracts.errors import InputError, StageError
 from vertex.jobs import service
-from vertex.jobs.follow import ended_by, follow
+from vertex.jobs.follow import ended_by, follow, left_running
 from vertex.jobs.service import JobService
 from vertex.settings import Settings
 from vertex.stages import outputs
@@ -16,6 +16,9 @@ from vertex.wire import request_json, show_request
 
 if TYPE_CHECKING:
     from vertex.jobs.kinds import Job
+
+
+AGAIN: Final = "--again (of make: VERTEX_ARGS=--again)"
 
 
 @dataclass(frozen=True)
@@ -64,9 +67,10 @@ def send(job: "Job", settings: Settings, sending: Sending, **about: Any) -> None
             name=job.display_name,
         )
         raise ended_by(stop) from stop
-    if not sending.again:
-        _give_way(vertex_ai, job)
-    log("submitted", **about, console=service.console_link(job))
+    with left_running(job):
+        log("submitted", **about, console=service.console_link(job))
+        if not sending.again:
+            _give_way(vertex_ai, job)
     if sending.wait:
         follow(vertex_ai, job)
     else:
@@ -81,7 +85,10 @@ def folders(job: "Job") -> set[str]:
     if hasattr(job, "runtime_config"):
         values = job.runtime_config.parameter_values
         own = [values.get(name) for name in ("root", "dataset", "run_id")]
-        return outputs(*own) if all(own) else set()
+        try:
+            return outputs(*own) if all(isinstance(value, str) for value in own) else set()
+        except InputError:  # somebody else's pipeline, which calls other things so
+            return set()
     spec = job.job_spec if hasattr(job, "job_spec") else job.trial_job_spec
     arguments = list(spec.worker_pool_specs[0].container_spec.args) if spec.worker_pool_specs else []
     given = arguments[arguments.index("--output") + 1 :] if "--output" in arguments else []
@@ -95,14 +102,14 @@ def _check_alone(vertex_ai: JobService, job: "Job") -> None:
             raise InputError(
                 f"{rival.display_name} ({service.state(rival)}, {service.console_link(rival)}) fills "
                 f"{min(shared)}, and a folder has one writer. Follow it: make follow "
-                f"JOB={rival.name}; or give --again to submit all the same"
+                f"JOB={rival.name}; or submit all the same: {AGAIN}"
             )
     # A training goes on with what it finds in its folder; a new study's trials have other values there.
     for earlier in vertex_ai.of_same_study(job):
         if shared := folders(earlier) & folders(job):
             raise InputError(
                 f"{min(shared)} has the trials of {earlier.display_name}, in the way of new "
-                "ones: choose another --study; or give --again to submit all the same"
+                f"ones: choose another --study; or submit all the same: {AGAIN}"
             )
 
 
@@ -114,15 +121,20 @@ def _give_way(vertex_ai: JobService, job: "Job") -> None:
     """
     try:
         active = list(vertex_ai.active(patient=False))
-    except StageError as error:  # it was alone a moment ago, which nearly always is still so
+    except (InputError, StageError) as error:  # it was alone a moment ago, which nearly always is still so
         log("whether another one began at the same moment isn't known", reason=error)
         return
     for rival in active:
         older = (service.created(rival), rival.name) < (service.created(job), job.name)
         if rival.name != job.name and older and (shared := folders(rival) & folders(job)):
-            vertex_ai.cancel(job.name)
+            both = f"{rival.display_name} was submitted at the same moment and fills {min(shared)}, and a "
+            try:
+                vertex_ai.cancel(job.name)
+            except (InputError, StageError) as error:
+                raise StageError(
+                    f"{both}folder has one writer: make cancel JOB={job.name} (it couldn't be done: {error})"
+                ) from error
             raise InputError(
-                f"{rival.display_name} was submitted at the same moment and fills {min(shared)}, and a "
-                f"folder has one writer: {job.display_name} is cancelled. Follow the other: make follow "
-                f"JOB={rival.name}"
+                f"{both}folder has one writer: {job.display_name} is cancelled. Follow the other: make "
+                f"follow JOB={rival.name}"
             )

@@ -17,7 +17,7 @@ class Training:
     model: Annotated[str | None, typer.Option(help="train: the architecture.  [default: vgg16]")] = None
     gpu: Annotated[
         str | None,
-        typer.Option(help="train: GPUs in each machine; 0 is a CPU.  [default: 1]", metavar="INTEGER"),
+        typer.Option(help="train: GPUs in each machine; 0 is a CPU.  [default: 1]", metavar="<int>"),
     ] = None
     workers: Annotated[
         int | None, typer.Option(min=1, max=1000, help="train: hosts, a chief and workers.  [default: 1]")

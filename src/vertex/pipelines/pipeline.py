@@ -53,11 +53,11 @@ def pipeline_cli(
     output: Output = None,
     run_it: RunIt = False,
     cache: Cache = False,
+    sending: Sending,
     folders: Folders,
     steps: StepOptions,
     train: TrainMachine,
     variables: Variables,
-    sending: Sending,
     account: Account,
     where: Where,
 ) -> None:
@@ -77,7 +77,9 @@ def pipeline_cli(
     text = compiled(chain, shape, settings)
     if output:
         storage.write_bytes(output, text.encode())
-        log("compiled", pipeline=output)
+        log(
+            "compiled", pipeline=output, **({} if run_it else {"run": "make pipeline-yaml VERTEX_ARGS=--run"})
+        )
     if run_it:
         job = pipeline_job(text, parameters(chain), datetime.now(UTC), account)
         send(job, settings, sending, name=job.display_name)

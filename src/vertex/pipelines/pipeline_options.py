@@ -46,5 +46,5 @@ class TrainMachine:
 
     title: ClassVar[str] = "Train's machine"
 
-    gpu: Annotated[str, typer.Option(help="train: GPUs in its machine; 0 is a CPU.", metavar="INTEGER")] = "1"
+    gpu: Annotated[str, typer.Option(help="train: GPUs in its machine; 0 is a CPU.", metavar="<int>")] = "1"
     accelerator: Accelerator = None

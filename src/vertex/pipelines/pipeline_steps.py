@@ -7,6 +7,7 @@ template holds the parameters' names in braces, as in {root}/raw/{dataset}.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from keyword import iskeyword
 from typing import Final, NamedTuple
 
 from contracts.errors import InputError
@@ -129,6 +130,8 @@ def _options(chain: Chain) -> Iterator[tuple[int, str, str]]:
             and "=" not in flag
             and not value.startswith("--")
             and extra.count(flag) == 1
+            and _parameter(flag).isidentifier()
+            and not iskeyword(_parameter(flag))
         ):
             yield place, flag, value
 

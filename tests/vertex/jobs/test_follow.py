@@ -204,6 +204,7 @@ def test_a_job_is_found_by_number_and_names_listed_and_cancelled(vertex_ai, caps
     assert run("follow", name) == 1
     assert f"{name} CANCELLED" in capsys.readouterr().err
     assert run("cancel", f"projects/my-project/locations/europe-west4/customJobs/{number}") == 0
+    assert run("cancel", number) == 0
     assert "ended already" in capsys.readouterr().err
     assert run("list", "--active") == 0
     assert len(capsys.readouterr().out.splitlines()) == 1
@@ -225,7 +226,7 @@ def test_a_pipelines_run_is_a_job_like_others(vertex_ai, capsys):
 
     assert run("cancel", name) == 0
     assert run("follow", f"projects/my-project/locations/europe-west4/pipelineJobs/{name}") == 1
-    assert f"{name} CANCELLED" in capsys.readouterr().err
+    assert f"{name} CANCELLED: it was cancelled" in capsys.readouterr().err
     assert run(*TRAIN, "--no-wait") == 0
 
 
@@ -251,7 +252,7 @@ def test_a_second_writer_of_a_folder_is_refused_unless_wanted(vertex_ai, capsys)
     assert run(*TRAIN, "--no-wait", "--label", "try=2", "--base-output", "gs://bucket/other") == 2
     complaint = capsys.readouterr().err
     assert "fills gs://bucket/run/models/digits/vgg16, and a folder has one writer" in complaint
-    assert "give --again" in complaint
+    assert "or submit all the same: --again" in complaint
     assert run(*TRAIN, "--no-wait", "--run-id", "another") == 0
     assert run(*TRAIN, "--no-wait", "--again") == 0
     created = [request for request in vertex_ai.requests if request.method == "POST"]

@@ -163,7 +163,7 @@ def test_no_wait_returns_once_the_job_is_there(vertex_ai, capsys):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["train", "--project", ""], "no project: give --project or set CHRYSALIS_PROJECT"),
+        (["train", "--project", ""], "no project: set CHRYSALIS_PROJECT in .env"),
         (["train", "--region", ""], "no region"),
         (["train", "--region", "Frankfurt"], "got 'Frankfurt'"),
         (["train", "--images", ""], "no images"),
@@ -199,7 +199,16 @@ def test_no_wait_returns_once_the_job_is_there(vertex_ai, capsys):
         (["download", "--dataset", "README.md"], "can't see this machine's README.md"),
         (["train", "--model", "vg16"], "expected --model to be one of cnn, "),
         (["train", "--root", "gs://bucket/a/../b"], "expected --root without"),
-        (["serve"], "'serve' is not one of"),
+        (["serve"], "'stage': 'serve' is not one of"),
+        (
+            ["train", "gpu", "4", "--", "--epochs", "2"],
+            "unexpected gpu: options of the stage itself stand behind",
+        ),
+        (["train", "--timeout", "12"], "expected --timeout as in 12h, 90m or 1d12h; got '12'"),
+        (["train", "--env", "A=\udcff"], "expected env in UTF-8"),
+        (["train", "--", "--tag", "\udcff"], "expected extra in UTF-8"),
+        (["train", "--root", "gs://b/\x1b"], "expected --root without"),
+        (["download", "--source", "s3://a/b.zip"], "expected gs://bucket/name or an http(s) address"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_2(capsys, monkeypatch, arguments, says):

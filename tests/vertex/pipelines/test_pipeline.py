@@ -132,7 +132,7 @@ def test_it_compiles_to_the_same_text_and_kfp_reads_it(tmp_path):
     assert {"root", "dataset", "source", "run_id"} <= loaded.component_spec.inputs.keys()
 
 
-PASSPHRASE = "correct horse battery staple " * 10  # longer than a line of YAML
+PASSPHRASE = "correct hörse battery staple " * 10  # longer than a line of YAML
 
 
 @pytest.mark.parametrize(
@@ -145,6 +145,7 @@ PASSPHRASE = "correct horse battery staple " * 10  # longer than a line of YAML
         (["--dataset", "nosuch"], "nosuch isn't in the catalogue, data/sources (digits"),
         (["--gpu", "3"], "a machine holds 1, 2, 4 of NVIDIA_TESLA_T4; got --gpu 3"),
         (["--run", "--network", "default"], "expected --network projects/NUMBER/global/networks/NAME"),
+        (["--root", "gs://b/\x1b]0;x"], "control characters in its names"),
         (["--no-wait"], "--dry-run, --no-wait and --again are of a run: give --run, too"),
         (["--env", f"NOTE={PASSPHRASE}"], "the value of MY_PASSWORD stands in the request"),
         (["--run", "--", "--name", PASSPHRASE], "the value of MY_PASSWORD stands in the request"),

@@ -1,5 +1,6 @@
 """`python -m vertex deploy`: put a blessed bundle into service, on Vertex AI or elsewhere."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -11,11 +12,11 @@ from vertex.client import connect
 from vertex.jobs.job import label
 from vertex.models import rollout
 from vertex.models.changes import Changes, DryRun
-from vertex.models.deploy_options import Elsewhere, OnVertex, Target
+from vertex.models.deploy_options import Elsewhere, OnVertex, ServingAccount, Target
 from vertex.models.deployment import Resources, check_image, deployed_model
-from vertex.models.model import blessed, resource_id, servable
+from vertex.models.model import Servable, blessed, resource_id, servable
 from vertex.models.open_endpoint import OpenEndpoint
-from vertex.models.register import register
+from vertex.models.register import foresee, register
 from vertex.models.version import Version, find_version
 from vertex.option_groups import grouped
 from vertex.settings import Settings, Where
@@ -60,16 +61,21 @@ def deploy_to_vertex(
     from google.cloud.aiplatform_v1 import EndpointServiceClient
 
     changes = Changes(settings, dry_run=dry_run)
-    version = _version(model, options, settings, changes, gpu=resources.gpu > 0)
+    client = connect(EndpointServiceClient, settings)
+    source = _source(model, options, settings, gpu=resources.gpu > 0)
+    # What can't be is refused before anything is registered.
+    version = _version(source, options, changes, foresee)
     check_image(version, resources)
     wanted = deployed_model(version, resources, service_account)
-    endpoint = OpenEndpoint.found_or_created(
-        connect(EndpointServiceClient, settings),
-        changes,
-        options.endpoint or (resource_id(version.dataset) if version.dataset else version.model_id),
-        {"app": "chrysalis", "dataset": label(version.dataset)},
-        dedicated=not options.shared,
-    )
+    name = options.endpoint or (resource_id(version.dataset) if version.dataset else version.model_id)
+    foreseen = OpenEndpoint.foreseen(client, changes, name)
+    if options.canary is not None:
+        rollout.check_canary(foreseen, wanted, version)
+
+    version = _version(source, options, changes, register)
+    wanted = deployed_model(version, resources, service_account)
+    labels = {"app": "chrysalis", "dataset": label(version.dataset)}
+    endpoint = OpenEndpoint.found_or_created(client, changes, name, labels, dedicated=not options.shared)
     if options.canary is None:
         rollout.replace(endpoint, wanted, version)
     else:
@@ -80,16 +86,32 @@ def deploy_to_vertex(
         log("in service", ask=ask, **then)
 
 
-def _version(model: str, options: OnVertex, settings: Settings, changes: Changes, *, gpu: bool) -> Version:
+def _source(model: str, options: OnVertex, settings: Settings, *, gpu: bool) -> Version | Servable:
     if not storage.is_remote(model) and "/" not in model and not model.startswith("."):
         for flag, given in {"--name": options.name, "--alias": options.aliases}.items():
             if given:
                 raise InputError(f"{flag} is for a bundle that is to be registered; {model} is")
         return find_version(model, settings)
-    return register(servable(model, settings, gpu=gpu), changes, options.name, options.aliases)
+    return servable(model, settings, gpu=gpu)
 
 
-def deploy_elsewhere(target: Target, model: str, options: Elsewhere, where: Where, *, dry_run: bool) -> None:
+def _version(
+    source: Version | Servable, options: OnVertex, changes: Changes, versioned: Callable[..., Version]
+) -> Version:
+    if isinstance(source, Version):
+        return source
+    return versioned(source, changes, options.name, options.aliases)
+
+
+def deploy_elsewhere(
+    target: Target,
+    model: str,
+    options: Elsewhere,
+    where: Where,
+    *,
+    service_account: str | None = None,
+    dry_run: bool = False,
+) -> None:
     """Deploy to another target than Vertex AI, or print what would be run for it.
 
     Raises:
@@ -111,7 +133,7 @@ def deploy_elsewhere(target: Target, model: str, options: Elsewhere, where: Wher
         settings=where.settings(),
         model=model,
         bundle=bundle,
-        service_account=options.service_account,
+        service_account=service_account,
         key_secret=options.key_secret,
         allow_buckets=tuple(options.allow_bucket or ()),
     )
@@ -126,6 +148,7 @@ def deploy_cli(
         typer.Option(help="A blessed bundle or champion.json, gs://bucket/…; vertex: also NAME@VERSION."),
     ],
     target: Annotated[Target, typer.Option(help="Where.")] = Target.VERTEX,
+    service_account: ServingAccount = None,
     on_vertex: OnVertex,
     resources: Resources,
     elsewhere: Elsewhere,
@@ -137,8 +160,14 @@ def deploy_cli(
     On Vertex AI it takes all requests to its endpoint once it is up, and what was deployed before goes; with
     --canary both stay, until python -m vertex promote or rollback. The same command again changes nothing.
     """
-    if target is not Target.VERTEX:
-        deploy_elsewhere(target, model, elsewhere, where, dry_run=dry_run)
-        return
-    account = elsewhere.service_account
-    deploy_to_vertex(model, on_vertex, resources, where.settings(), service_account=account, dry_run=dry_run)
+    if target is Target.VERTEX:
+        deploy_to_vertex(
+            model,
+            on_vertex,
+            resources,
+            where.settings(),
+            service_account=service_account,
+            dry_run=dry_run,
+        )
+    else:
+        deploy_elsewhere(target, model, elsewhere, where, service_account=service_account, dry_run=dry_run)

@@ -20,6 +20,16 @@ class Target(StrEnum):
     LAMBDA = "lambda"
 
 
+ServingAccount = Annotated[
+    str | None,
+    typer.Option(
+        "--service-account",
+        envvar="CHRYSALIS_SERVING_ACCOUNT",
+        help="The e-mail that the server runs as, on Google Cloud.",
+    ),
+]
+
+
 @dataclass(frozen=True)
 class OnVertex:
     """The options of an endpoint, as a group."""
@@ -47,14 +57,10 @@ class OnVertex:
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """The options of the other targets, as a group; the first one is for all."""
+    """The options of the other targets, as a group."""
 
-    title: ClassVar[str] = "Account, and other targets"
+    title: ClassVar[str] = "Other targets"
 
-    service_account: Annotated[
-        str | None,
-        typer.Option(envvar="CHRYSALIS_SERVING_ACCOUNT", help="The e-mail that the server runs as."),
-    ] = None
     key_secret: Annotated[
         str | None,
         typer.Option(

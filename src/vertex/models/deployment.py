@@ -57,7 +57,8 @@ def check_image(version: Version, resources: Resources) -> None:
         flag = "--gpu 1 or more" if on_gpu else "--gpu 0"
         raise InputError(
             f"{version.name} is served by {version.image}: expected {flag}, got --gpu {resources.gpu}; "
-            "python -m vertex register makes another version, with --gpu for GPUs"
+            "deployed from its bundle it gets an image that fits: "
+            f'make deploy RUN=vertex VERTEX_ARGS="--gpu {resources.gpu}"'
         )
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -21,6 +21,9 @@ EndpointName = Annotated[
     typer.Option(help="Its display name, or its id.  [default: chrysalis-DATASET]", show_default=False),
 ]
 Dataset = Annotated[str, typer.Option(help="The data set whose endpoint it is, where it isn't named.")]
+
+DEPLOY: Final = "make deploy RUN=vertex, with the DATASET and RUN_ID of a bundle"
+"""What puts a model onto an endpoint."""
 
 
 def endpoint_name(name: str | None, dataset: str) -> str:
@@ -49,13 +52,23 @@ def find(client: "EndpointServiceClient", settings: Settings, name: str) -> "End
         except exceptions.InvalidArgument:  # a display name that couldn't be an id
             pass
         request = {"parent": settings.parent, "filter": f'display_name="{name}"'}
-        found = list(client.list_endpoints(request, retry=patience(), timeout=REQUEST_SECONDS))
+        found = [
+            named(one) for one in client.list_endpoints(request, retry=patience(), timeout=REQUEST_SECONDS)
+        ]
     if len(found) > 1:
         names = ", ".join(endpoint.name.rpartition("/")[2] for endpoint in found)
         raise InputError(
             f"{len(found)} endpoints are called {name}: give --endpoint one of their ids {names}"
         )
     return found[0] if found else None
+
+
+def serving(client: "EndpointServiceClient", settings: Settings) -> "list[Endpoint]":
+    """List the endpoints made here that have models deployed, whose machines cost."""
+    request = {"parent": settings.parent, "filter": 'labels.app="chrysalis"'}
+    with explained("looking for endpoints with models"):
+        listed = client.list_endpoints(request, retry=patience(), timeout=REQUEST_SECONDS)
+        return [named(endpoint) for endpoint in listed if endpoint.deployed_models]
 
 
 def existing(client: "EndpointServiceClient", settings: Settings, name: str) -> "Endpoint":
@@ -67,8 +80,8 @@ def existing(client: "EndpointServiceClient", settings: Settings, name: str) -> 
     endpoint = find(client, settings, name)
     if endpoint is None:
         raise InputError(
-            f"no endpoint {name} in {settings.parent}: give --endpoint, or deploy to it first with "
-            "python -m vertex deploy"
+            f"no endpoint {name} in {settings.parent}: give another --endpoint, or deploy to it first: "
+            f"{DEPLOY}"
         )
     return endpoint
 

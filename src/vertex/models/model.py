@@ -65,6 +65,13 @@ def blessed(model: str) -> tuple[str, ModelBundle]:
 
     source = find_source(model)
     bundle = ModelBundle.read(source.uri)
+    run = re.fullmatch("(?P<root>.+)/models/(?P<dataset>[^/]+)/(?P<run_id>.+)", source.uri)
+    if bundle.gate is None and run:
+        vertex = "RUN=vertex " if storage.is_remote(source.uri) else ""
+        raise InputError(
+            f"the bundle {source.uri} wasn't judged: make gate {vertex}ROOT={run['root']} "
+            f"DATASET={run['dataset']} RUN_ID={run['run_id']} does it"
+        )
     source.check(bundle, require_blessed=True)
     return source.uri, bundle
 

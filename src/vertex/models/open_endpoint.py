@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from contracts.console import log
+from vertex.client import explained
 from vertex.models.changes import Changes
 from vertex.models.endpoint import create, existing, find
+from vertex.models.model import check_id
 from vertex.models.operations import settle
 
 if TYPE_CHECKING:
@@ -35,6 +37,20 @@ class OpenEndpoint:
             settle(client, endpoint.name)
             endpoint = existing(client, changes.settings, endpoint.name)
         return cls(client, changes, endpoint)
+
+    @classmethod
+    def foreseen(cls, client: "EndpointServiceClient", changes: Changes, name: str) -> "OpenEndpoint":
+        """Take the endpoint called `name`, or what `found_or_created` would make; nothing is made.
+
+        Raises:
+            InputError: several are called so, or none can be.
+        """
+        from google.cloud.aiplatform_v1 import types
+
+        if find(client, changes.settings, name) is not None:
+            return cls.found(client, changes, name)
+        check_id("--endpoint", name)
+        return cls(client, changes, types.Endpoint(name=name, display_name=name))
 
     @classmethod
     def found_or_created(
@@ -69,7 +85,8 @@ class OpenEndpoint:
     @property
     def deployed(self) -> "list[DeployedModel]":
         """What is deployed, the newest last."""
-        return sorted(self.endpoint.deployed_models, key=lambda model: model.create_time.timestamp())
+        with explained(f"looking what is deployed to {self.name}"):
+            return sorted(self.endpoint.deployed_models, key=lambda model: model.create_time.timestamp())
 
     @property
     def split(self) -> dict[str, int]:

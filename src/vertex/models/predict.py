@@ -6,7 +6,7 @@ import typer
 
 from contracts.errors import InputError
 from vertex.client import connect
-from vertex.models.endpoint import Dataset, EndpointName, endpoint_name, existing
+from vertex.models.endpoint import DEPLOY, Dataset, EndpointName, endpoint_name, existing
 from vertex.option_groups import grouped
 from vertex.settings import Service
 
@@ -45,6 +45,6 @@ def predict_cli(
     settings = service.settings(name)
     found = existing(connect(EndpointServiceClient, settings), settings, name)
     if not found.deployed_models:
-        raise InputError(f"nothing is deployed to the endpoint {name}: python -m vertex deploy does it")
+        raise InputError(f"nothing is deployed to the endpoint {name}: {DEPLOY}, does it")
     parameters = {"top_k": top_k} | ({} if threshold is None else {"threshold": threshold})
     predict(images, DeployedModel(settings, found, parameters), as_json=as_json)

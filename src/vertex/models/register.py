@@ -6,7 +6,7 @@ import typer
 
 from contracts.console import log
 from contracts.errors import InputError, StageError
-from vertex.client import connect
+from vertex.client import connect, explained
 from vertex.models.changes import Changes, DryRun
 from vertex.models.model import Servable, check_aliases, check_id, resource_id, servable, upload_request
 from vertex.models.operations import settle
@@ -48,9 +48,7 @@ def register(
     """
     from google.cloud.aiplatform_v1 import ModelServiceClient
 
-    name, aliases = name or resource_id(served.bundle.dataset), aliases or []
-    check_id("--name", name)
-    check_aliases(aliases)
+    name, aliases = _checked(served, name, aliases)
     client = connect(ModelServiceClient, changes.settings)
     known, versions = _look(client, changes, served, name)
     if known is None:
@@ -71,6 +69,36 @@ def register(
     return version_of(known, changes.settings)
 
 
+def foresee(served: Servable, changes: Changes, name: str | None, aliases: list[str] | None) -> Version:
+    """Tell which version `register` would give; nothing is registered.
+
+    Raises:
+        InputError: a name can't be one.
+    """
+    from google.cloud.aiplatform_v1 import ModelServiceClient
+
+    name, _ = _checked(served, name, aliases)
+    known, versions = _look(connect(ModelServiceClient, changes.settings), changes, served, name)
+    if known is not None:
+        return version_of(known, changes.settings)
+    return _version(served, changes, name, _next_number(versions))
+
+
+def _checked(served: Servable, name: str | None, aliases: list[str] | None) -> tuple[str, list[str]]:
+    name, aliases = name or resource_id(served.bundle.dataset), aliases or []
+    check_id("--name", name)
+    check_aliases(aliases)
+    return name, aliases
+
+
+def _next_number(versions: "list[Model]") -> str:
+    return str(1 + max((int(version.version_id) for version in versions), default=0))
+
+
+def _version(served: Servable, changes: Changes, name: str, number: str) -> Version:
+    return Version(f"{changes.settings.parent}/models/{name}", number, served.image, served.bundle.dataset)
+
+
 def _look(
     client: "ModelServiceClient", changes: Changes, served: Servable, name: str
 ) -> "tuple[Model | None, list[Model]]":
@@ -78,7 +106,8 @@ def _look(
     whole = f"{changes.settings.parent}/models/{name}"
     if not changes.dry_run:
         settle(client, whole)
-    versions = sorted(versions_of(client, whole), key=lambda version: int(version.version_id))
+    with explained(f"looking for versions of {whole}"):
+        versions = sorted(versions_of(client, whole), key=lambda version: int(version.version_id))
     same = (version for version in versions if served.mark in version.version_description)
     return next(same, None), versions
 
@@ -107,10 +136,9 @@ def _upload(
         if isinstance(error.__cause__, exceptions.Conflict) and not versions:
             return None
         raise
-    newest = max((int(version.version_id) for version in versions), default=0)
-    number = answer.model_version_id if answer else str(newest + 1)
+    number = answer.model_version_id if answer else _next_number(versions)
     log("would be registered" if changes.dry_run else "registered", model=name, version=number)
-    return Version(f"{parent}/models/{name}", number, served.image, served.bundle.dataset)
+    return _version(served, changes, name, number)
 
 
 def _give_aliases(

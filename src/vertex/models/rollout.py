@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from contracts.console import log
 from contracts.errors import InputError
 from vertex.models.deployment import is_alike
+from vertex.models.endpoint import DEPLOY
 from vertex.models.open_endpoint import OpenEndpoint
 from vertex.models.traffic import beside, shared
 from vertex.models.version import Version
@@ -29,14 +30,14 @@ def replace(endpoint: OpenEndpoint, wanted: "DeployedModel", version: Version) -
     _retire(endpoint, newest)
 
 
-def canary(endpoint: OpenEndpoint, wanted: "DeployedModel", version: Version, percent: int) -> None:
-    """Deploy a model for `percent` of the requests, beside the one that is deployed.
+def check_canary(endpoint: OpenEndpoint, wanted: "DeployedModel", version: Version) -> None:
+    """Refuse a canary that can't be.
 
     Raises:
         InputError: nothing else is deployed, or another canary.
     """
     found = _found(endpoint, wanted, version)
-    others = [model for model in endpoint.deployed if found is None or model.id != found.id]
+    others = _others(endpoint, found)
     if not others:
         if found is not None:
             raise InputError(f"{version.name} answers all requests to {endpoint.name}: no canary of it")
@@ -44,21 +45,32 @@ def canary(endpoint: OpenEndpoint, wanted: "DeployedModel", version: Version, pe
             f"nothing is deployed to {endpoint.name} that a canary could stand beside: leave --canary out"
         )
     newest = endpoint.deployed[-1]
-    if found is not None:
-        if found.id != newest.id:
-            raise InputError(
-                f"{version.name} is what {newest.display_name} stands beside on {endpoint.name}: "
-                f"{decision(endpoint.name)} decides on that first"
-            )
-        log("deployed already", endpoint=endpoint.name, model=version.name)
-        endpoint.share(beside(_shares(endpoint, others), found.id, percent))
-        return
-    if len(others) > 1:
+    if found is not None and found.id != newest.id:
+        raise InputError(
+            f"{version.name} is what {newest.display_name} stands beside on {endpoint.name}: "
+            f"{decision(endpoint.name)} decides on that first"
+        )
+    if found is None and len(others) > 1:
         raise InputError(
             f"{endpoint.name} has a canary, {newest.display_name}: {decision(endpoint.name)} "
             "decides on it first"
         )
-    endpoint.deploy(wanted, beside(_shares(endpoint, others), "0", percent))
+
+
+def canary(endpoint: OpenEndpoint, wanted: "DeployedModel", version: Version, percent: int) -> None:
+    """Deploy a model for `percent` of the requests, beside the one that is deployed.
+
+    Raises:
+        InputError: nothing else is deployed, or another canary.
+    """
+    check_canary(endpoint, wanted, version)
+    found = _found(endpoint, wanted, version)
+    shares = _shares(endpoint, _others(endpoint, found))
+    if found is None:
+        endpoint.deploy(wanted, beside(shares, "0", percent))
+        return
+    log("deployed already", endpoint=endpoint.name, model=version.name)
+    endpoint.share(beside(shares, found.id, percent))
 
 
 def decision(endpoint: str) -> str:
@@ -73,7 +85,7 @@ def promote(endpoint: OpenEndpoint) -> None:
         InputError: nothing is deployed.
     """
     if not endpoint.deployed:
-        raise InputError(f"nothing is deployed to {endpoint.name}: python -m vertex deploy does it")
+        raise InputError(f"nothing is deployed to {endpoint.name}: {DEPLOY}, does it")
     newest = endpoint.deployed[-1]
     if len(endpoint.deployed) == 1:
         log("it is the only one already", endpoint=endpoint.name, model=newest.display_name)
@@ -90,9 +102,10 @@ def roll_back(endpoint: OpenEndpoint) -> None:
     *others, newest = endpoint.deployed or [None]
     if newest is None or not others:
         only = f"only {newest.display_name}" if newest else "nothing"
+        model = newest.model.rpartition("/")[2].partition("@")[0] if newest else "NAME"
         raise InputError(
-            f"{only} is deployed to {endpoint.name}: there is no canary to take back; python -m vertex "
-            "deploy --model NAME@VERSION deploys an earlier version"
+            f"{only} is deployed to {endpoint.name}: there is no canary to take back; an earlier version: "
+            f'make deploy RUN=vertex VERTEX_ARGS="--model {model}@VERSION --endpoint {endpoint.name}"'
         )
     endpoint.share(shared(_shares(endpoint, others)))
     endpoint.undeploy(newest)
@@ -112,6 +125,10 @@ def clear(endpoint: OpenEndpoint) -> None:
 
 def _found(endpoint: OpenEndpoint, wanted: "DeployedModel", version: Version) -> "DeployedModel | None":
     return next((model for model in endpoint.deployed if is_alike(model, wanted, version)), None)
+
+
+def _others(endpoint: OpenEndpoint, found: "DeployedModel | None") -> "list[DeployedModel]":
+    return [model for model in endpoint.deployed if found is None or model.id != found.id]
 
 
 def _shares(endpoint: OpenEndpoint, models: "list[DeployedModel]") -> dict[str, int]:

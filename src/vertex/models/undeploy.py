@@ -5,10 +5,11 @@ from typing import Annotated
 import typer
 
 from contracts.console import log
+from contracts.errors import InputError
 from vertex.client import connect
 from vertex.models import rollout
 from vertex.models.changes import Changes, DryRun
-from vertex.models.endpoint import Dataset, EndpointName, endpoint_name, find
+from vertex.models.endpoint import Dataset, EndpointName, endpoint_name, find, serving
 from vertex.models.open_endpoint import OpenEndpoint
 from vertex.option_groups import grouped
 from vertex.settings import Service, Settings
@@ -26,13 +27,21 @@ def undeploy(name: str, settings: Settings, *, delete: bool, dry_run: bool) -> N
     """Take every model off an endpoint; nothing is done where there is no such endpoint.
 
     Raises:
-        InputError: several are called so, or the service refuses.
+        InputError: several are called so, there is none but others go on costing, or the service refuses.
         StageError: it failed.
     """
     from google.cloud.aiplatform_v1 import EndpointServiceClient
 
     client = connect(EndpointServiceClient, settings)
     if find(client, settings, name) is None:
+        others = [other.name.rpartition("/")[2] for other in serving(client, settings)]
+        if others:
+            extra = " --delete" if delete else ""
+            commands = (f'make undeploy VERTEX_ARGS="--endpoint {other}{extra}"' for other in others)
+            raise InputError(
+                f"no endpoint {name} in {settings.parent}; it has others with models, which cost: "
+                + " or ".join(commands)
+            )
         log("there is no such endpoint", endpoint=name, where=settings.parent)
         return
     endpoint = OpenEndpoint.found(client, Changes(settings, dry_run=dry_run), name)

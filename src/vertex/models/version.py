@@ -52,8 +52,8 @@ def find_version(model: str, settings: Settings) -> Version:
             found = named(client.get_model(name=name, retry=patience(), timeout=REQUEST_SECONDS))
         except exceptions.NotFound as error:
             raise InputError(
-                f"no model {model} in {settings.parent}: expected --model gs://bucket/…, or one that "
-                "python -m vertex register has registered, as in chrysalis-digits@2"
+                f"no model {model} in {settings.parent}: expected --model gs://bucket/…, or one that is "
+                "registered, as in chrysalis-digits@2"
             ) from error
     return version_of(found, settings)
 

@@ -79,10 +79,11 @@ def test_a_canary_is_promoted(vertex, vertex_ai, blessed, changing, served, read
     assert served() == {"chrysalis-digits-1": 90, "chrysalis-digits-2": 10}
     assert vertex("deploy", "--model", blessed("b"), "--canary", "25").code == 0
     assert served() == {"chrysalis-digits-1": 75, "chrysalis-digits-2": 25}
+    changing()
     other = vertex("deploy", "--model", blessed("c"), "--canary", "10")
     assert other.code == 2
     assert "chrysalis-digits has a canary, chrysalis-digits-2" in other.err
-    changing()
+    assert changing() == []
     shown = vertex("promote", "--dry-run")
     assert vertex("promote").code == 0
     sent = changing()
@@ -103,6 +104,7 @@ def test_a_canary_is_rolled_back(vertex, vertex_ai, blessed, changing, served, r
     again = vertex("rollback")
     assert again.code == 2
     assert "only chrysalis-digits-1 is deployed" in again.err
+    assert '"--model chrysalis-digits@VERSION --endpoint chrysalis-digits"' in again.err
 
 
 def test_only_another_model_is_a_canary(vertex, vertex_ai, blessed, changing, served):
@@ -135,10 +137,21 @@ def test_an_endpoint_is_taken_down(vertex, vertex_ai, blessed, changing, served,
     assert changing() == []
 
 
+def test_another_endpoint_that_costs_is_told(vertex, vertex_ai, blessed, changing):
+    vertex("deploy", "--model", blessed("a"))
+    changing()
+    done = vertex("undeploy", "--dataset", "digit", "--delete")
+    assert (done.code, changing()) == (2, [])
+    assert 'make undeploy VERTEX_ARGS="--endpoint chrysalis-digits --delete"\n' in done.err
+    assert vertex("undeploy").code == 0
+    assert vertex("undeploy", "--dataset", "digit").code == 0
+
+
 def test_an_earlier_version_comes_back(vertex, vertex_ai, blessed, served):
     for name in "ab":
         vertex("deploy", "--model", blessed(name))
-    assert vertex("deploy", "--model", "chrysalis-digits@1").code == 0
+    # As make deploy does, with VERTEX_ARGS behind its own bundle: the later one counts.
+    assert vertex("deploy", "--model", blessed("c"), "--model", "chrysalis-digits@1").code == 0
     assert served() == {"chrysalis-digits-1": 100}
 
 
@@ -306,9 +319,16 @@ BUNDLE = "gs://my-bucket/models/digits/a"
         ("predict a.png", "no endpoint chrysalis-digits in"),
     ],
 )
-def test_what_isnt_there_is_told(vertex, vertex_ai, blessed, unblessed, command, said):
+def test_what_isnt_there_is_told(vertex, vertex_ai, blessed, unblessed, changing, command, said):
     blessed("a")
     done = vertex(*command.split())
     assert done.code == 2
     assert said in done.err.splitlines()[-1]
     assert "Traceback" not in done.err
+    assert changing() == []
+
+
+def test_the_account_stands_with_what_every_target_takes(vertex):
+    first, _, other = vertex("deploy", "--help").out.partition("Endpoint of Vertex AI:")
+    assert "--service-account" in first
+    assert "--service-account" not in other

@@ -103,4 +103,5 @@ def test_an_endpoint_without_a_model_says_so(vertex, vertex_ai, blessed):
     (endpoint,) = vertex_ai._endpoints.endpoints.items.values()
     endpoint.deployed_models = []
     done = vertex("predict", "photo.png")
-    assert (done.code, "nothing is deployed to the endpoint chrysalis-digits" in done.err) == (2, True)
+    assert done.code == 2
+    assert "nothing is deployed to the endpoint chrysalis-digits: make deploy RUN=vertex" in done.err

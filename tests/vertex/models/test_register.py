@@ -87,7 +87,7 @@ def test_a_champion_names_its_bundle(vertex, vertex_ai, blessed, models):
         (["--model", "gs://my-bucket/models/none"], "holds neither bundle.json nor champion.json"),
         (
             ["--model", "gs://my-bucket/models/digits/unjudged"],
-            "wasn't judged: run python -m models.trainer.gate",
+            "wasn't judged: make gate RUN=vertex ROOT=gs://my-bucket DATASET=digits RUN_ID=unjudged does it",
         ),
         (["--model", "gs://my-bucket/models/digits/refused"], "the gate refused the bundle"),
         (["--model", "gs://my-bucket/models/digits/a", "--alias", "1"], "expected --alias as in champion"),

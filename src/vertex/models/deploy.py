@@ -81,8 +81,8 @@ def deploy_to_vertex(
     else:
         rollout.canary(endpoint, wanted, version, options.canary)
     if not dry_run:
-        then = {} if options.canary is None else {"then": rollout.decision(endpoint.name)}
-        ask = f'make predict RUN=vertex ARGS="--endpoint {endpoint.name}" IMAGE=photo.jpg'
+        then = {} if options.canary is None else {"then": rollout.decision(endpoint.id)}
+        ask = f'make predict RUN=vertex ARGS="--endpoint {endpoint.id}" IMAGE=photo.jpg'
         log("in service", ask=ask, **then)
 
 

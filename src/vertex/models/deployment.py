@@ -96,7 +96,8 @@ def is_alike(deployed: "DeployedModel", wanted: "DeployedModel", version: Versio
     """Whether what is deployed is what is wanted: the version, on such machines, as that account."""
 
     def told(model: "DeployedModel") -> tuple[object, ...]:
-        resources = model.dedicated_resources
+        # Not by the client's own enums, which warn of an accelerator of tomorrow.
+        resources = type(model).pb(model).dedicated_resources
         spec = resources.machine_spec
         return (
             (spec.machine_type, spec.accelerator_type, spec.accelerator_count),

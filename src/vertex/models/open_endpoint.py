@@ -80,7 +80,12 @@ class OpenEndpoint:
     @property
     def name(self) -> str:
         """What people call it."""
-        return str(self.endpoint.display_name)
+        return str(self.endpoint.display_name) or self.id
+
+    @property
+    def id(self) -> str:
+        """What commands find it by: a display name may be any text, and another endpoint's, too."""
+        return str(self.endpoint.name.rpartition("/")[2])
 
     @property
     def deployed(self) -> "list[DeployedModel]":
@@ -167,8 +172,8 @@ class OpenEndpoint:
 
     def logs_link(self) -> str:
         """The containers' logs in the Google Cloud console."""
-        _, project, _, _, _, number = self.endpoint.name.split("/")
+        project = self.endpoint.name.split("/")[1]
         query = quote(
-            f'resource.type="aiplatform.googleapis.com/Endpoint" resource.labels.endpoint_id="{number}"'
+            f'resource.type="aiplatform.googleapis.com/Endpoint" resource.labels.endpoint_id="{self.id}"'
         )
         return f"https://console.cloud.google.com/logs/query;query={query}?project={project}"

@@ -48,11 +48,11 @@ def check_canary(endpoint: OpenEndpoint, wanted: "DeployedModel", version: Versi
     if found is not None and found.id != newest.id:
         raise InputError(
             f"{version.name} is what {newest.display_name} stands beside on {endpoint.name}: "
-            f"{decision(endpoint.name)} decides on that first"
+            f"{decision(endpoint.id)} decides on that first"
         )
     if found is None and len(others) > 1:
         raise InputError(
-            f"{endpoint.name} has a canary, {newest.display_name}: {decision(endpoint.name)} "
+            f"{endpoint.name} has a canary, {newest.display_name}: {decision(endpoint.id)} "
             "decides on it first"
         )
 
@@ -74,7 +74,7 @@ def canary(endpoint: OpenEndpoint, wanted: "DeployedModel", version: Version, pe
 
 
 def decision(endpoint: str) -> str:
-    """The commands that end a canary on the endpoint called so."""
+    """The commands that end a canary on the endpoint of this id."""
     return " or ".join(f'make {verb} VERTEX_ARGS="--endpoint {endpoint}"' for verb in ("promote", "rollback"))
 
 
@@ -105,7 +105,7 @@ def roll_back(endpoint: OpenEndpoint) -> None:
         model = newest.model.rpartition("/")[2].partition("@")[0] if newest else "NAME"
         raise InputError(
             f"{only} is deployed to {endpoint.name}: there is no canary to take back; an earlier version: "
-            f'make deploy RUN=vertex VERTEX_ARGS="--model {model}@VERSION --endpoint {endpoint.name}"'
+            f'make deploy RUN=vertex VERTEX_ARGS="--model {model}@VERSION --endpoint {endpoint.id}"'
         )
     endpoint.share(shared(_shares(endpoint, others)))
     endpoint.undeploy(newest)

@@ -121,6 +121,17 @@ def test_only_another_model_is_a_canary(vertex, vertex_ai, blessed, changing, se
     assert served() == {"chrysalis-digits-1": 90, "chrysalis-digits-2": 10}
 
 
+def test_an_endpoint_of_any_name_and_machines_of_tomorrow(vertex, vertex_ai, blessed):
+    vertex("deploy", "--model", blessed("a"))
+    (endpoint,) = vertex_ai._endpoints.endpoints.items.values()
+    endpoint.display_name = "Our digits"
+    (deployed,) = endpoint.deployed_models
+    type(deployed).pb(deployed).dedicated_resources.machine_spec.accelerator_type = 999
+    canary = vertex("deploy", "--model", blessed("a"), "--endpoint", "Our digits", "--canary", "10")
+    assert canary.code == 0
+    assert 'make promote VERTEX_ARGS=\\"--endpoint chrysalis-digits\\"' in canary.err
+
+
 @pytest.mark.parametrize("how", [[], ["--canary", "10"]])
 def test_an_endpoint_is_taken_down(vertex, vertex_ai, blessed, changing, served, how):
     vertex("deploy", "--model", blessed("a"))

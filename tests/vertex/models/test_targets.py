@@ -145,7 +145,7 @@ def test_lambda(vertex, vertex_ai, models, judged, tiny_bundle, tools, monkeypat
 @pytest.mark.parametrize(
     ("target", "model", "said"),
     [
-        ("cloudrun", "data/models/digits/vgg16", "holds neither bundle.json nor champion.json"),
+        ("cloudrun", "data/models/nosuch/run", "holds neither bundle.json nor champion.json"),
         ("cloudrun", "gs://my-bucket/models/digits/unjudged", "wasn't judged"),
         ("appengine", "gs://my-bucket/models/digits/refused", "the gate refused the bundle"),
         ("function", "gs://my-bucket/models/digits/refused", "the gate refused the bundle"),

@@ -1,6 +1,7 @@
 """Vertex AI on loopback for every test here, the settings of a user, and snapshots of what was sent."""
 
 import os
+import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -20,6 +21,22 @@ def vertex_ai(monkeypatch: pytest.MonkeyPatch) -> Iterator[rehearsed.VertexAI]:
     with rehearsed.VertexAI() as server:
         monkeypatch.setenv("CHRYSALIS_VERTEX_ENDPOINT", server.url)
         yield server
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs and their logs are looked at all the time."""
+    monkeypatch.setattr("vertex.client.FIRST_LOOK_SECONDS", 0.05)
+    monkeypatch.setattr("vertex.jobs.logs.READ_SECONDS", 0.05)
+    monkeypatch.setattr("vertex.jobs.logs.LATE_SECONDS", 0.05)
+
+
+@pytest.fixture
+def silent_address() -> Iterator[str]:
+    """An address on loopback that refuses connections: its port is taken, and nobody listens."""
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{nobody.getsockname()[1]}"
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Answers of a form that Google's never have: a proxy's page, half a document, an enum of tomorrow."""
 
 import json
-import socket
 from datetime import UTC, datetime
 from itertools import product
 
@@ -71,12 +70,6 @@ def test_an_answer_that_cant_be_read_is_one_line(service, capsys, command, answe
     assert len(line) < 500
     may_be_there = "`make jobs` says whether chrysalis-" in line
     assert may_be_there == (command in CREATES)
-
-
-@pytest.fixture
-def quick(monkeypatch):
-    monkeypatch.setattr("vertex.client.FIRST_LOOK_SECONDS", 0.05)
-    monkeypatch.setattr("vertex.jobs.logs.LATE_SECONDS", 0.05)
 
 
 def job(collection: str, number: int | str, **fields: object) -> dict[str, object]:
@@ -243,12 +236,20 @@ def test_a_job_is_called_as_jobs_are(service, capsys, name):
     assert "expected a job's name in it" in capsys.readouterr().err
 
 
-def test_where_nothing_answers_a_whole_name_isnt_waited_for(monkeypatch, capsys):
-    with socket.socket() as nobody:  # has the port, and doesn't listen
-        nobody.bind(("127.0.0.1", 0))
-        monkeypatch.setenv("CHRYSALIS_VERTEX_ENDPOINT", f"http://127.0.0.1:{nobody.getsockname()[1]}")
-        assert run("follow", JOB) == 1
+def test_where_nothing_answers_a_whole_name_isnt_waited_for(silent_address, monkeypatch, capsys):
+    monkeypatch.setenv("CHRYSALIS_VERTEX_ENDPOINT", silent_address)
+    assert run("follow", JOB) == 1
     assert "check the network" in capsys.readouterr().err
+
+
+def test_an_endpoints_display_name_may_be_one_that_no_id_can_be(service, capsys):
+    invalid = (
+        400,
+        b'{"error": {"code": 400, "message": "Invalid resource name", "status": "INVALID_ARGUMENT"}}',
+    )
+    service(lambda _, path: (200, b"{}") if path.endswith("/endpoints") else invalid)
+    assert run("promote", "--endpoint", "my endpoint") == 2
+    assert "no endpoint my endpoint in" in capsys.readouterr().err
 
 
 def test_nothing_that_is_told_moves_the_cursor_or_is_a_whole_page(service, quick, capsys):

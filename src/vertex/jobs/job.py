@@ -21,7 +21,9 @@ LABEL_LENGTH = 63
 LABEL_KEY = r"[a-z][a-z0-9_-]{0,62}"
 
 APP = {"app": "chrysalis"}
-"""The label that all of our jobs have."""
+"""The label of all that is made here."""
+OURS = " AND ".join(f'labels.{key}="{value}"' for key, value in APP.items())
+"""The filter that lets it through listings."""
 
 
 def custom_job(task: Task, options: JobOptions, settings: Settings, *, now: datetime) -> "types.CustomJob":

@@ -18,7 +18,7 @@ from vertex.client import (
     explained,
     patience,
 )
-from vertex.jobs.job import APP
+from vertex.jobs.job import OURS
 from vertex.jobs.kinds import KINDS, PIPELINES, Kind, chosen_name, collection, kind_of
 from vertex.settings import Settings
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from vertex.jobs.kinds import Job
 
 
-_OURS: Final = " AND ".join(f'labels.{key}="{value}"' for key, value in APP.items())
 _NAME: Final = rf"projects/[\w.:-]+/locations/[\w-]+/({'|'.join(KINDS)})/[\w-]+"
 
 
@@ -115,11 +114,11 @@ class JobService:
 
     def ours(self, since: datetime) -> "Iterator[Job]":
         """List our jobs that were created since then."""
-        return self._listed(f'{_OURS} AND create_time>="{since:%Y-%m-%dT%H:%M:%SZ}"')
+        return self._listed(f'{OURS} AND create_time>="{since:%Y-%m-%dT%H:%M:%SZ}"')
 
     def active(self, *, patient: bool = True) -> "Iterator[Job]":
         """List those of our jobs that haven't ended."""
-        for job in self._listed(_OURS, active=True, patient=patient):
+        for job in self._listed(OURS, active=True, patient=patient):
             if not ended(job):
                 yield job
 
@@ -127,7 +126,7 @@ class JobService:
         """List the jobs, ended ones too, of the same study as this one; none where it has no study."""
         if "study" in job.labels:
             study = job.labels["study"]
-            yield from self._listed(f'{_OURS} AND labels.study="{study}"')
+            yield from self._listed(f'{OURS} AND labels.study="{study}"')
 
     def _created(self, kind: Kind, arguments: dict[str, Any]) -> "Job":
         from google.api_core import exceptions

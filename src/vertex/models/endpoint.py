@@ -8,6 +8,7 @@ import typer
 
 from contracts.errors import InputError
 from vertex.client import REQUEST_SECONDS, explained, named, patience
+from vertex.jobs.job import OURS
 from vertex.models.changes import Changes
 from vertex.models.model import check_id, resource_id
 from vertex.settings import Settings
@@ -47,9 +48,7 @@ def find(client: "EndpointServiceClient", settings: Settings, name: str) -> "End
     with explained(f"looking for the endpoint {name}"):
         try:
             return named(client.get_endpoint(name=whole, retry=patience(), timeout=REQUEST_SECONDS))
-        except exceptions.NotFound:
-            pass
-        except exceptions.InvalidArgument:  # a display name that couldn't be an id
+        except (exceptions.NotFound, exceptions.BadRequest):  # the latter: a name that couldn't be an id
             pass
         request = {"parent": settings.parent, "filter": f'display_name="{name}"'}
         found = [
@@ -65,7 +64,7 @@ def find(client: "EndpointServiceClient", settings: Settings, name: str) -> "End
 
 def serving(client: "EndpointServiceClient", settings: Settings) -> "list[Endpoint]":
     """List the endpoints made here that have models deployed, whose machines cost."""
-    request = {"parent": settings.parent, "filter": 'labels.app="chrysalis"'}
+    request = {"parent": settings.parent, "filter": OURS}
     with explained("looking for endpoints with models"):
         listed = client.list_endpoints(request, retry=patience(), timeout=REQUEST_SECONDS)
         return [named(endpoint) for endpoint in listed if endpoint.deployed_models]

@@ -189,8 +189,10 @@ def check_source(dataset: str, source: str | None) -> None:
 
 
 def _check_model(model: str | None) -> None:
+    if model is None:
+        return
     models = sorted(path.parent.name for path in (SOURCES / "src/models").glob("*/train_multi_gpu.py"))
-    if model is not None and model not in models:
+    if model not in models:
         raise InputError(f"expected --model to be one of {', '.join(models)}; got {model!r}")
 
 

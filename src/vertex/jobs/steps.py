@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from contracts.console import log
 from vertex.client import brief, enum_name
+from vertex.jobs.service import number
 
 if TYPE_CHECKING:
     from google.cloud.aiplatform_v1.types import PipelineTaskDetail
@@ -42,5 +43,5 @@ def complaints(job: "Job") -> list[str]:
 def _steps(job: "Job") -> "Iterator[PipelineTaskDetail]":
     """The steps; the run itself may be among the tasks, by its own name."""
     if hasattr(job, "job_detail"):
-        own = ("", job.display_name, job.name.rpartition("/")[2])
+        own = ("", job.display_name, number(job))
         yield from (step for step in job.job_detail.task_details if step.task_name not in own)

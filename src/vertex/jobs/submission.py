@@ -97,8 +97,9 @@ def folders(job: "Job") -> set[str]:
 
 
 def _check_alone(vertex_ai: JobService, job: "Job") -> None:
+    own = folders(job)
     for rival in vertex_ai.active():
-        if shared := folders(rival) & folders(job):
+        if shared := folders(rival) & own:
             raise InputError(
                 f"{rival.display_name} ({service.state(rival)}, {service.console_link(rival)}) fills "
                 f"{min(shared)}, and a folder has one writer. Follow it: make follow "
@@ -106,7 +107,7 @@ def _check_alone(vertex_ai: JobService, job: "Job") -> None:
             )
     # A training goes on with what it finds in its folder; a new study's trials have other values there.
     for earlier in vertex_ai.of_same_study(job):
-        if shared := folders(earlier) & folders(job):
+        if shared := folders(earlier) & own:
             raise InputError(
                 f"{min(shared)} has the trials of {earlier.display_name}, in the way of new "
                 f"ones: choose another --study; or submit all the same: {AGAIN}"
@@ -124,9 +125,10 @@ def _give_way(vertex_ai: JobService, job: "Job") -> None:
     except (InputError, StageError) as error:  # it was alone a moment ago, which nearly always is still so
         log("whether another one began at the same moment isn't known", reason=error)
         return
+    own = folders(job)
     for rival in active:
         older = (service.created(rival), rival.name) < (service.created(job), job.name)
-        if rival.name != job.name and older and (shared := folders(rival) & folders(job)):
+        if rival.name != job.name and older and (shared := folders(rival) & own):
             both = f"{rival.display_name} was submitted at the same moment and fills {min(shared)}, and a "
             try:
                 vertex_ai.cancel(job.name)

@@ -9,7 +9,7 @@ from contracts import storage
 from contracts.console import log
 from contracts.errors import InputError
 from vertex.client import connect
-from vertex.jobs.job import label
+from vertex.jobs.job import APP, label
 from vertex.models import rollout
 from vertex.models.changes import Changes, DryRun
 from vertex.models.deploy_options import Elsewhere, OnVertex, ServingAccount, Target
@@ -74,7 +74,7 @@ def deploy_to_vertex(
 
     version = _version(source, options, changes, register)
     wanted = deployed_model(version, resources, service_account)
-    labels = {"app": "chrysalis", "dataset": label(version.dataset)}
+    labels = APP | {"dataset": label(version.dataset)}
     endpoint = OpenEndpoint.found_or_created(client, changes, name, labels, dedicated=not options.shared)
     if options.canary is None:
         rollout.replace(endpoint, wanted, version)

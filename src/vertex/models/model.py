@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from contracts import storage
 from contracts.bundle import ModelBundle
 from contracts.errors import InputError
-from vertex.jobs.job import label
+from vertex.jobs.job import APP, label
 from vertex.registry import pinned
 from vertex.settings import Settings
 
@@ -144,8 +144,8 @@ def _model(served: Servable, model_id: str, aliases: list[str]) -> "Model":
         version_aliases=aliases,
         artifact_uri=served.uri,
         container_spec=container(served),
-        labels={
-            "app": "chrysalis",
+        labels=APP
+        | {
             "dataset": label(bundle.dataset),
             "run-id": label(bundle.name),
             "model": label(bundle.architecture),

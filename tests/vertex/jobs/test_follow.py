@@ -18,11 +18,7 @@ from vertex.jobs.logs import sentence
 TRAIN = ["submit", "train", "--root", "gs://bucket/run", "--gpu", "0"]
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    monkeypatch.setattr("vertex.client.FIRST_LOOK_SECONDS", 0.05)
-    monkeypatch.setattr("vertex.jobs.logs.READ_SECONDS", 0.05)
-    monkeypatch.setattr("vertex.jobs.logs.LATE_SECONDS", 0.05)
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 def run(*arguments: str) -> int:

@@ -20,10 +20,7 @@ parallelTrialCount: 8
 """
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    monkeypatch.setattr("vertex.client.FIRST_LOOK_SECONDS", 0.05)
-    monkeypatch.setattr("vertex.jobs.logs.LATE_SECONDS", 0.05)
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 @pytest.fixture
